@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What changed in the kernel between 6.1 and 7.3, seen from this driver.  The
+ * only place that knows a kernel's version.
+ */
+#ifndef GLASS_COMPAT_H
+#define GLASS_COMPAT_H
+
+#include <linux/net.h>
+#include <linux/netdevice.h>
+#include <linux/version.h>
+#include <linux/virtio_config.h>
+
+/* 6.19: addresses come as struct sockaddr_unsized. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+#define sockaddr_unsized	sockaddr
+#endif
+
+/* 6.10: accept() takes one struct for its arguments. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#define GLASS_ACCEPT_ARGS	int accept_flags, bool accept_kern
+#define glass_accept_flags()	accept_flags
+#else
+#define GLASS_ACCEPT_ARGS	struct proto_accept_arg *arg
+#define glass_accept_flags()	((arg)->flags)
+#endif
+
+/* 6.5: sendpage became MSG_SPLICE_PAGES, which plain sendmsg may ignore. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+#define GLASS_OPS_SENDPAGE	.sendpage = sock_no_sendpage,
+#else
+#define GLASS_OPS_SENDPAGE
+#endif
+
+/* 6.11: queues are described by one struct each. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+struct virtqueue_info {
+	const char *name;
+	vq_callback_t *callback;
+};
+
+static inline int glass_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
+				 struct virtqueue *vqs[],
+				 struct virtqueue_info info[])
+{
+	vq_callback_t *callbacks[8];
+	const char *names[8];
+	unsigned int i;
+
+	if (WARN_ON(nvqs > ARRAY_SIZE(names)))
+		return -EINVAL;
+	for (i = 0; i < nvqs; i++) {
+		callbacks[i] = info[i].callback;
+		names[i] = info[i].name;
+	}
+	return virtio_find_vqs(vdev, nvqs, vqs, callbacks, names, NULL);
+}
+#else
+static inline int glass_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
+				 struct virtqueue *vqs[],
+				 struct virtqueue_info info[])
+{
+	return virtio_find_vqs(vdev, nvqs, vqs, info, NULL);
+}
+#endif
+
+/*
+ * A net_device that only carries a NAPI context.  6.10 allocates it, before
+ * it was a plain struct; free it with kfree() or free_netdev().
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+static inline struct net_device *glass_alloc_netdev(void)
+{
+	struct net_device *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
+
+	if (dev)
+		init_dummy_netdev(dev);
+	return dev;
+}
+
+static inline void glass_free_netdev(struct net_device *dev)
+{
+	kfree(dev);
+}
+#else
+static inline struct net_device *glass_alloc_netdev(void)
+{
+	return alloc_netdev_dummy(0);
+}
+
+static inline void glass_free_netdev(struct net_device *dev)
+{
+	free_netdev(dev);
+}
+#endif
+
+/* 6.16 renamed from_timer(). */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+#define glass_from_timer(var, timer, field)	from_timer(var, timer, field)
+#else
+#define glass_from_timer(var, timer, field)				\
+	timer_container_of(var, timer, field)
+#endif
+
+/* 6.6 split the header of page_pool. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#include <net/page_pool.h>
+#else
+#include <net/page_pool/helpers.h>
+#endif
+
+#endif /* GLASS_COMPAT_H */

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The state machine of a connection: what each packet does in each state, and
+ * the timers.
+ *
+ * "Locked" below means the socket lock: lock_sock(), or the spin lock while no
+ * process owns the socket.  Nothing that sends may be called with the spin
+ * lock held; functions that run under it return whether a reset is owed, for
+ * the caller to send after unlocking.
+ */
+#ifndef GLASS_CONN_H
+#define GLASS_CONN_H
+
+#include "glass.h"
+
+/* How long a closed connection waits for the peer's reset, as stock does. */
+#define GLASS_CLOSE_TIMEOUT	(8 * HZ)
+
+/* Make the connection part of a new socket.  Nobody else knows it yet. */
+void glass_conn_init(struct glass_sock *gs);
+
+/* Locked. */
+void glass_set_state(struct sock *sk, int state,
+		     enum glass_vsock_reason reason);
+
+/**
+ * glass_conn_start - begin to connect
+ *
+ * The socket is bound; peer address and transport are set.  Owned by the
+ * calling process; may sleep.  -ENOMEM, -ENODEV, -EADDRINUSE.
+ */
+int glass_conn_start(struct sock *sk);
+
+/*
+ * Give up connecting: the state is CLOSED, a new attempt may follow.  @err is
+ * positive.  Locked.
+ */
+void glass_conn_fail(struct sock *sk, int err, enum glass_vsock_reason reason);
+
+/*
+ * The connection is over: readers get what is queued, then the end of the
+ * file.  The caller holds a reference.  Locked.
+ */
+void glass_conn_end(struct sock *sk, enum glass_vsock_reason reason);
+
+/**
+ * glass_conn_close - the program closed a connection
+ *
+ * Tells the peer.  If the peer has something to say to it, the state is
+ * CLOSING and the close timer runs, else CLOSED.  Owned by the calling
+ * process; may sleep.
+ */
+void glass_conn_close(struct sock *sk);
+
+/* Send a SHUTDOWN for @how (RCV_SHUTDOWN, SEND_SHUTDOWN).  Owned, may sleep. */
+void glass_conn_send_shutdown(struct sock *sk, int how);
+
+/* Tell the peer what was read.  Any context without the spin lock. */
+void glass_conn_send_credit(struct sock *sk);
+
+/* Reset the peer, for @reason.  Any context without the spin lock. */
+void glass_conn_send_reset(struct sock *sk, enum glass_vsock_reason reason);
+
+/*
+ * The reader has taken all there was.  If the peer closed, so do we: it waits
+ * for our reset.  Owned by the calling process.
+ */
+void glass_conn_drained(struct sock *sk);
+
+/*
+ * A child that can be accepted, off the queue, with its own reference for the
+ * caller; or NULL.  Any context without a spin lock.
+ */
+struct sock *glass_conn_next_child(struct sock *sk);
+bool glass_conn_has_child(struct sock *sk);
+
+/*
+ * Reset what was not accepted.  The state is no longer LISTEN.  Process
+ * context, may sleep; the listener need not be locked.
+ */
+void glass_conn_abort_children(struct sock *sk);
+
+/* Drop what a dead socket holds: queue, names.  Locked, with a reference. */
+void glass_sock_destroy(struct sock *sk);
+
+/* Fill in the header of a packet of this socket.  Locked or owned. */
+void glass_conn_header(struct sock *sk, struct sk_buff *skb, u8 op, u32 flags);
+
+/*
+ * A program was refused, or waits, for lack of room: wake it when that
+ * changes.  Look again after the call.  Any context.
+ */
+static inline void glass_tx_wants_room(struct glass_sock *gs)
+{
+	WRITE_ONCE(gs->tx_waiting, true);
+	smp_mb();	/* before looking again: pairs with wake_writer() */
+}
+
+/* struct proto's hooks. */
+int glass_backlog_rcv(struct sock *sk, struct sk_buff *skb);
+void glass_release_cb(struct sock *sk);
+
+#endif /* GLASS_CONN_H */

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The arithmetic and the policy of credit. */
+
+#ifdef __KERNEL__
+#include <linux/string.h>
+#else
+#include <string.h>
+#endif
+
+#include "credit.h"
+
+void glass_credit_init(struct glass_credit *c, __u32 buf_alloc)
+{
+	memset(c, 0, sizeof(*c));
+	glass_credit_set_buf_alloc(c, buf_alloc);
+}
+
+void glass_credit_set_buf_alloc(struct glass_credit *c, __u32 buf_alloc)
+{
+	WRITE_ONCE(c->buf_alloc, buf_alloc);
+	if (buf_alloc > c->buf_alloc_max)
+		WRITE_ONCE(c->buf_alloc_max, buf_alloc);
+}
+
+static __u32 window_free(__u32 window, __u32 used)
+{
+	if (window > GLASS_CREDIT_MAX_WINDOW)
+		window = GLASS_CREDIT_MAX_WINDOW;
+	return used < window ? window - used : 0;
+}
+
+__u32 glass_credit_tx_free(const struct glass_credit *c)
+{
+	return window_free(READ_ONCE(c->peer_buf_alloc),
+			   glass_credit_in_flight(c));
+}
+
+enum glass_vsock_reason glass_credit_peer_update(struct glass_credit *c,
+						 __u32 buf_alloc,
+						 __u32 fwd_cnt)
+{
+	__u32 read = fwd_cnt - c->peer_fwd_cnt;
+
+	if (read > GLASS_CREDIT_MAX_WINDOW)
+		return GLASS_VSOCK_R_CREDIT_STALE;
+	if (read > glass_credit_in_flight(c))
+		return GLASS_VSOCK_R_CREDIT_AHEAD;
+	WRITE_ONCE(c->peer_buf_alloc, buf_alloc);
+	WRITE_ONCE(c->peer_fwd_cnt, fwd_cnt);
+	return GLASS_VSOCK_R_NONE;
+}
+
+__u32 glass_credit_rx_free(const struct glass_credit *c)
+{
+	return window_free(READ_ONCE(c->buf_alloc),
+			   READ_ONCE(c->rx_cnt) - READ_ONCE(c->told_fwd_cnt));
+}
+
+bool glass_credit_admit(struct glass_credit *c, __u32 len)
+{
+	if (len > window_free(READ_ONCE(c->buf_alloc_max),
+			      glass_credit_rx_queued(c)))
+		return false;
+	WRITE_ONCE(c->rx_cnt, c->rx_cnt + len);
+	return true;
+}
+
+bool glass_credit_update_due(const struct glass_credit *c, size_t wanted)
+{
+	__u32 untold = READ_ONCE(c->fwd_cnt) - READ_ONCE(c->told_fwd_cnt);
+
+	if (!untold)
+		return false;
+	return untold >= READ_ONCE(c->buf_alloc) / 4 ||
+	       wanted > glass_credit_rx_free(c);
+}

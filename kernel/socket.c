@@ -1,0 +1,585 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The socket calls, but for those that move data. */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/compat.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+
+#include "compat.h"
+#include "conn.h"
+#include "socket.h"
+#include "stats.h"
+#include "stream.h"
+#include "table.h"
+#include "trace.h"
+#include "transport.h"
+
+static bool family_open;
+
+/* Addresses */
+
+/* svm_reserved1 and svm_zero are ignored: programs leave them unset. */
+static const struct sockaddr_vm *check_address(const void *addr, int len)
+{
+	const struct sockaddr_vm *vm = addr;
+
+	if (len < (int)sizeof(*vm) || vm->svm_family != AF_VSOCK ||
+	    vm->svm_flags & ~VMADDR_FLAG_TO_HOST)
+		return NULL;
+	return vm;
+}
+
+static int socket_getname(struct socket *sock, struct sockaddr *addr, int peer)
+{
+	struct glass_sock *gs = glass_sk(sock->sk);
+	struct sockaddr_vm *vm = (struct sockaddr_vm *)addr;
+	int err = 0;
+
+	memset(vm, 0, sizeof(*vm));
+	vm->svm_family = AF_VSOCK;
+	lock_sock(sock->sk);
+	if (!peer) {
+		vm->svm_cid = gs->local_cid;
+		vm->svm_port = gs->local_port;
+	} else if (sock->state == SS_CONNECTED) {
+		vm->svm_cid = gs->peer_cid;
+		vm->svm_port = gs->peer_port;
+	} else {
+		err = -ENOTCONN;
+	}
+	release_sock(sock->sk);
+	return err ?: (int)sizeof(*vm);
+}
+
+static int bind_to(struct glass_sock *gs, u32 cid, u32 port)
+{
+	int err = glass_table_bind(gs, cid, port);
+
+	if (!err) {
+		gs->local_cid = gs->bound_cid;
+		gs->local_port = gs->bound_port;
+	}
+	return err;
+}
+
+static int socket_bind(struct socket *sock, struct sockaddr_unsized *addr,
+		       int len)
+{
+	const struct sockaddr_vm *vm = check_address(addr, len);
+	struct glass_sock *gs = glass_sk(sock->sk);
+	int err;
+
+	if (!vm)
+		return -EINVAL;
+	lock_sock(sock->sk);
+	if (gs->bound)
+		err = -EINVAL;
+	else if (vm->svm_cid != VMADDR_CID_ANY &&
+		 !glass_cid_is_local(vm->svm_cid))
+		err = -EADDRNOTAVAIL;
+	else if (vm->svm_port < GLASS_RESERVED_PORTS &&
+		 !capable(CAP_NET_BIND_SERVICE))
+		err = -EACCES;
+	else
+		err = bind_to(gs, vm->svm_cid, vm->svm_port);
+	release_sock(sock->sk);
+	return err;
+}
+
+/* Connect */
+
+/* The connection's four numbers.  A bound CID is kept for local delivery. */
+static int set_peer(struct glass_sock *gs, const struct sockaddr_vm *vm)
+{
+	const struct glass_transport *transport;
+	int err;
+
+	if (vm->svm_cid == VMADDR_CID_ANY || vm->svm_port == VMADDR_PORT_ANY)
+		return -EFAULT;
+	transport = glass_transport_find(vm->svm_cid);
+	if (!transport)
+		return -ENODEV;
+	if (!gs->bound) {
+		err = bind_to(gs, VMADDR_CID_ANY, VMADDR_PORT_ANY);
+		if (err)
+			return err;
+	}
+	gs->transport = transport;
+	gs->peer_cid = vm->svm_cid;
+	gs->peer_port = vm->svm_port;
+	gs->local_cid = gs->bound_cid;
+	if (gs->local_cid == VMADDR_CID_ANY || transport == &glass_virtio)
+		gs->local_cid = transport->source_cid(vm->svm_cid);
+	return 0;
+}
+
+static int start_connect(struct socket *sock, const void *addr, int len)
+{
+	const struct sockaddr_vm *vm = check_address(addr, len);
+	struct sock *sk = sock->sk;
+	int err;
+
+	if (!vm || sk->sk_state == GLASS_VSOCK_LISTEN)
+		return -EINVAL;
+	err = set_peer(glass_sk(sk), vm);
+	if (err)
+		return err;
+	sock->state = SS_CONNECTING;
+	err = glass_conn_start(sk);
+	if (err)
+		sock->state = SS_UNCONNECTED;
+	return err;
+}
+
+/* Returns 0 once the attempt has ended, either way. */
+static int wait_connect(struct sock *sk)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	long timeo = MAX_SCHEDULE_TIMEOUT;	/* the timer ends it */
+	int err = 0;
+
+	add_wait_queue(sk_sleep(sk), &wait);
+	while (sk->sk_state == GLASS_VSOCK_CONNECTING) {
+		if (signal_pending(current)) {
+			glass_conn_fail(sk, EINTR, GLASS_VSOCK_R_INTERRUPTED);
+			err = -EINTR;
+			break;
+		}
+		sk_wait_event(sk, &timeo,
+			      sk->sk_state != GLASS_VSOCK_CONNECTING, &wait);
+	}
+	remove_wait_queue(sk_sleep(sk), &wait);
+	return err;
+}
+
+/* What became of an attempt that is no longer under way. */
+static int connect_result(struct socket *sock)
+{
+	if (sock->state == SS_CONNECTED)
+		return 0;
+	sock->state = SS_UNCONNECTED;
+	return sock_error(sock->sk) ?: -ECONNABORTED;
+}
+
+static int connect_locked(struct socket *sock, const void *addr, int len,
+		      bool nonblock)
+{
+	struct sock *sk = sock->sk;
+	bool fresh = false;
+	int err;
+
+	if (sock->state == SS_CONNECTED)
+		return -EISCONN;
+	/* A failed attempt answers once, here or through SO_ERROR. */
+	if (sock->state == SS_CONNECTING &&
+	    sk->sk_state != GLASS_VSOCK_CONNECTING) {
+		sock->state = SS_UNCONNECTED;
+		err = sock_error(sk);
+		if (err)
+			return err;
+	}
+	if (sock->state == SS_UNCONNECTED) {
+		err = start_connect(sock, addr, len);
+		if (err)
+			return err;
+		fresh = true;
+	}
+	if (sk->sk_state == GLASS_VSOCK_CONNECTING && nonblock) {
+		/* Local delivery has answered by now: it is in the backlog. */
+		sk_flush_backlog(sk);
+		if (sk->sk_state == GLASS_VSOCK_CONNECTING)
+			return fresh ? -EINPROGRESS : -EALREADY;
+	}
+	err = wait_connect(sk);
+	if (err) {
+		sock->state = SS_UNCONNECTED;
+		return err;
+	}
+	return connect_result(sock);
+}
+
+static int socket_connect(struct socket *sock, struct sockaddr_unsized *addr,
+			  int len, int flags)
+{
+	int err;
+
+	lock_sock(sock->sk);
+	err = connect_locked(sock, addr, len, flags & O_NONBLOCK);
+	release_sock(sock->sk);
+	return err;
+}
+
+/* Listen and accept */
+
+static int socket_listen(struct socket *sock, int backlog)
+{
+	struct sock *sk = sock->sk;
+	int err = 0;
+
+	lock_sock(sk);
+	if (sock->state != SS_UNCONNECTED || !glass_sk(sk)->bound) {
+		err = -EINVAL;
+	} else {
+		WRITE_ONCE(sk->sk_max_ack_backlog, backlog);
+		if (sk->sk_state != GLASS_VSOCK_LISTEN)
+			glass_set_state(sk, GLASS_VSOCK_LISTEN,
+					GLASS_VSOCK_R_USER);
+	}
+	release_sock(sk);
+	return err;
+}
+
+/* Returns 0 with a child to accept, or why there is none. */
+static int wait_for_child(struct sock *sk, struct sock **child, long timeo)
+{
+	DEFINE_WAIT(wait);
+	int err = 0;
+
+	while (!(*child = glass_conn_next_child(sk))) {
+		if (!timeo)
+			return -EAGAIN;
+		if (signal_pending(current))
+			return sock_intr_errno(timeo);
+		/* Exclusive: one connection wakes one process. */
+		prepare_to_wait_exclusive(sk_sleep(sk), &wait,
+					  TASK_INTERRUPTIBLE);
+		release_sock(sk);
+		if (!glass_conn_has_child(sk))
+			timeo = schedule_timeout(timeo);
+		lock_sock(sk);
+		finish_wait(sk_sleep(sk), &wait);
+	}
+	return err;
+}
+
+static int accept_locked(struct socket *sock, struct socket *newsock, int flags)
+{
+	struct sock *sk = sock->sk;
+	struct sock *child;
+	int err;
+
+	if (sk->sk_state != GLASS_VSOCK_LISTEN)
+		return -EINVAL;
+	err = wait_for_child(sk, &child, sock_rcvtimeo(sk, flags & O_NONBLOCK));
+	if (err)
+		return err;
+
+	lock_sock_nested(child, SINGLE_DEPTH_NESTING);
+	sock_graft(child, newsock);
+	newsock->state = SS_CONNECTED;
+	glass_count(accepted);
+	trace_accept(sk, child, ktime_get_ns() - glass_sk(child)->born_ns);
+	release_sock(child);
+	return 0;
+}
+
+static int socket_accept(struct socket *sock, struct socket *newsock,
+			 GLASS_ACCEPT_ARGS)
+{
+	int err;
+
+	lock_sock(sock->sk);
+	err = accept_locked(sock, newsock, glass_accept_flags());
+	release_sock(sock->sk);
+	return err;
+}
+
+/* Poll */
+
+static __poll_t poll_connected(struct sock *sk)
+{
+	struct glass_sock *gs = glass_sk(sk);
+	__poll_t mask = 0;
+
+	if (!skb_queue_empty_lockless(&sk->sk_receive_queue) &&
+	    !(sk->sk_shutdown & RCV_SHUTDOWN) &&
+	    glass_credit_rx_queued(&gs->credit) >=
+	    (u32)sock_rcvlowat(sk, 0, INT_MAX))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	if (READ_ONCE(sk->sk_state) != GLASS_VSOCK_ESTABLISHED ||
+	    sk->sk_shutdown & SEND_SHUTDOWN)
+		return mask;
+	if (!glass_stream_tx_room(sk)) {
+		/* Whoever makes room after this call wakes us. */
+		sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+		glass_tx_wants_room(gs);
+		if (!glass_stream_tx_room(sk))
+			return mask;
+	}
+	return mask | EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
+}
+
+static __poll_t socket_poll(struct file *file, struct socket *sock,
+			    poll_table *table)
+{
+	struct sock *sk = sock->sk;
+	struct glass_sock *gs = glass_sk(sk);
+	u8 state, peer;
+	__poll_t mask;
+
+	sock_poll_wait(file, sock, table);
+	state = READ_ONCE(sk->sk_state);
+	peer = READ_ONCE(gs->peer_shutdown);
+	if (state == GLASS_VSOCK_LISTEN)
+		return glass_conn_has_child(sk) ? EPOLLIN | EPOLLRDNORM : 0;
+
+	mask = poll_connected(sk);
+	if (sk->sk_err)
+		mask |= EPOLLERR | EPOLLIN | EPOLLRDNORM;
+	if (sk->sk_shutdown & RCV_SHUTDOWN || peer & SEND_SHUTDOWN)
+		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
+	if (sk->sk_shutdown == SHUTDOWN_MASK ||
+	    (sk->sk_shutdown & SEND_SHUTDOWN && peer & SEND_SHUTDOWN) ||
+	    sock_flag(sk, SOCK_DONE))
+		mask |= EPOLLHUP;
+	/* Nothing to wait for: a send fails at once. */
+	if (state == GLASS_VSOCK_CLOSED || peer & RCV_SHUTDOWN)
+		mask |= EPOLLOUT | EPOLLWRNORM;
+	return mask;
+}
+
+/* The rest */
+
+static int socket_shutdown(struct socket *sock, int how)
+{
+	struct sock *sk = sock->sk;
+	int err = -ENOTCONN;
+
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		return -EINVAL;
+	how++;	/* SHUT_RD, SHUT_WR, SHUT_RDWR to RCV_SHUTDOWN, ... */
+
+	lock_sock(sk);
+	if (sock->state == SS_CONNECTED) {
+		err = 0;
+		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | how);
+		if (how & RCV_SHUTDOWN)
+			glass_stream_purge(sk);
+		if (sk->sk_state == GLASS_VSOCK_ESTABLISHED) {
+			glass_conn_send_shutdown(sk, how);
+			glass_conn_drained(sk);
+		}
+		sk->sk_state_change(sk);
+	}
+	release_sock(sk);
+	return err;
+}
+
+static int local_cid_ioctl(unsigned int cmd, unsigned long arg)
+{
+	u32 cid = glass_virtio_cid();
+
+	if (cmd != IOCTL_VM_SOCKETS_GET_LOCAL_CID)
+		return -ENOIOCTLCMD;
+	if (cid == VMADDR_CID_ANY)
+		cid = VMADDR_CID_LOCAL;
+	return put_user(cid, (u32 __user *)arg);
+}
+
+static int socket_ioctl(struct socket *sock, unsigned int cmd,
+			unsigned long arg)
+{
+	return local_cid_ioctl(cmd, arg);
+}
+
+#ifdef CONFIG_COMPAT
+static int socket_compat_ioctl(struct socket *sock, unsigned int cmd,
+			       unsigned long arg)
+{
+	return local_cid_ioctl(cmd, (unsigned long)compat_ptr(arg));
+}
+#endif
+
+/* Let what was sent reach the device, as long as SO_LINGER allows. */
+static void linger(struct sock *sk)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	long timeo = sk->sk_lingertime;
+
+	if (!sock_flag(sk, SOCK_LINGER) || !timeo ||
+	    current->flags & PF_EXITING)
+		return;
+	add_wait_queue(sk_sleep(sk), &wait);
+	while (sk_wmem_alloc_get(sk) && sk->sk_state == GLASS_VSOCK_CLOSING &&
+	       timeo && !signal_pending(current))
+		sk_wait_event(sk, &timeo, !sk_wmem_alloc_get(sk) ||
+			      sk->sk_state != GLASS_VSOCK_CLOSING, &wait);
+	remove_wait_queue(sk_sleep(sk), &wait);
+	if (!timeo)
+		trace_timeout(sk, GLASS_VSOCK_TIMER_LINGER,
+			      jiffies_to_nsecs(sk->sk_lingertime));
+}
+
+static void close_socket(struct sock *sk)
+{
+	switch (sk->sk_state) {
+	case GLASS_VSOCK_LISTEN:
+		glass_set_state(sk, GLASS_VSOCK_CLOSED, GLASS_VSOCK_R_USER);
+		break;
+	case GLASS_VSOCK_CONNECTING:
+		glass_conn_fail(sk, ECONNABORTED, GLASS_VSOCK_R_USER);
+		break;
+	case GLASS_VSOCK_ESTABLISHED:
+		glass_conn_close(sk);
+		linger(sk);
+		break;
+	}
+}
+
+static int socket_release(struct socket *sock)
+{
+	struct sock *sk = sock->sk;
+
+	if (!sk)
+		return 0;
+	lock_sock(sk);
+	close_socket(sk);
+	glass_stream_purge(sk);
+	sock_orphan(sk);
+	sock->sk = NULL;
+	/* A connection that waits for its end is destroyed by that. */
+	if (sk->sk_state == GLASS_VSOCK_CLOSED)
+		glass_sock_destroy(sk);
+	release_sock(sk);
+	glass_conn_abort_children(sk);
+	sock_put(sk);
+	return 0;
+}
+
+static const struct proto_ops stream_ops = {
+	.family = PF_VSOCK,
+	.owner = THIS_MODULE,
+	.release = socket_release,
+	.bind = socket_bind,
+	.connect = socket_connect,
+	.socketpair = sock_no_socketpair,
+	.accept = socket_accept,
+	.getname = socket_getname,
+	.poll = socket_poll,
+	.ioctl = socket_ioctl,
+#ifdef CONFIG_COMPAT
+	.compat_ioctl = socket_compat_ioctl,
+#endif
+	.listen = socket_listen,
+	.shutdown = socket_shutdown,
+	.setsockopt = glass_setsockopt,
+	.getsockopt = glass_getsockopt,
+	.sendmsg = glass_stream_sendmsg,
+	.recvmsg = glass_stream_recvmsg,
+	.mmap = sock_no_mmap,
+	GLASS_OPS_SENDPAGE
+};
+
+/* The family */
+
+static struct proto glass_proto = {
+	.name = KBUILD_MODNAME,
+	.owner = THIS_MODULE,
+	.obj_size = sizeof(struct glass_sock),
+	.release_cb = glass_release_cb,
+};
+
+static void socket_destruct(struct sock *sk)
+{
+	skb_queue_purge(&sk->sk_receive_queue);
+}
+
+static int socket_create(struct net *net, struct socket *sock, int protocol,
+			 int kern)
+{
+	struct glass_sock *gs;
+	struct sock *sk;
+	int err;
+
+	if (!smp_load_acquire(&family_open))
+		return -EAFNOSUPPORT;
+	if (protocol && protocol != PF_VSOCK)
+		return -EPROTONOSUPPORT;
+	if (sock->type == SOCK_DGRAM)
+		return -ENODEV;
+	if (sock->type != SOCK_STREAM)
+		return -ESOCKTNOSUPPORT;
+
+	sk = sk_alloc(net, PF_VSOCK, GFP_KERNEL, &glass_proto, kern);
+	if (!sk)
+		return -ENOMEM;
+	gs = glass_sk(sk);
+	sock->ops = &stream_ops;
+	sock->state = SS_UNCONNECTED;
+	sock_init_data(sock, sk);
+	sk->sk_destruct = socket_destruct;
+	sk->sk_state = GLASS_VSOCK_CLOSED;
+	glass_conn_init(gs);
+	glass_default_options(gs);
+
+	err = glass_table_list(gs, GFP_KERNEL);
+	if (err) {
+		sock_orphan(sk);
+		sock->sk = NULL;
+		sock_put(sk);
+	}
+	return err;
+}
+
+static const struct net_proto_family glass_family = {
+	.family = PF_VSOCK,
+	.create = socket_create,
+	.owner = THIS_MODULE,
+};
+
+static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return local_cid_ioctl(cmd, arg);
+}
+
+static const struct file_operations device_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = device_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.open = nonseekable_open,
+};
+
+static struct miscdevice device = {
+	.name = "vsock",
+	.minor = MISC_DYNAMIC_MINOR,
+	.fops = &device_fops,
+	.mode = 0666,
+};
+
+int __init glass_socket_init(void)
+{
+	int err;
+
+	err = proto_register(&glass_proto, 1);
+	if (err)
+		return err;
+	err = sock_register(&glass_family);
+	if (err) {
+		pr_err("AF_VSOCK belongs to another driver already (vsock?): unload it first, and keep it from loading with \"install vsock /bin/false\" in /etc/modprobe.d\n");
+		goto unregister_proto;
+	}
+	err = misc_register(&device);
+	if (err)
+		goto unregister_family;
+	return 0;
+
+unregister_family:
+	sock_unregister(PF_VSOCK);
+unregister_proto:
+	proto_unregister(&glass_proto);
+	return err;
+}
+
+void glass_socket_open(void)
+{
+	smp_store_release(&family_open, true);
+}
+
+void glass_socket_exit(void)
+{
+	misc_deregister(&device);
+	sock_unregister(PF_VSOCK);
+	proto_unregister(&glass_proto);
+}
