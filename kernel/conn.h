@@ -31,10 +31,15 @@ void glass_set_state(struct sock *sk, int state,
  */
 int glass_conn_start(struct sock *sk);
 
+/* The peer accepted: wake who connects.  Locked. */
+void glass_conn_established(struct sock *sk);
+
 /*
  * Give up connecting: the state is CLOSED, a new attempt may follow.  @err is
- * positive.  Locked.
+ * positive.  glass_conn_fail() leaves it in sk_err, for the program to find.
+ * Locked.
  */
+void glass_conn_cancel(struct sock *sk, int err, enum glass_vsock_reason reason);
 void glass_conn_fail(struct sock *sk, int err, enum glass_vsock_reason reason);
 
 /*
@@ -67,19 +72,6 @@ void glass_conn_send_reset(struct sock *sk, enum glass_vsock_reason reason);
  */
 void glass_conn_drained(struct sock *sk);
 
-/*
- * A child that can be accepted, off the queue, with its own reference for the
- * caller; or NULL.  Any context without a spin lock.
- */
-struct sock *glass_conn_next_child(struct sock *sk);
-bool glass_conn_has_child(struct sock *sk);
-
-/*
- * Reset what was not accepted.  The state is no longer LISTEN.  Process
- * context, may sleep; the listener need not be locked.
- */
-void glass_conn_abort_children(struct sock *sk);
-
 /* Drop what a dead socket holds: queue, names.  Locked, with a reference. */
 void glass_sock_destroy(struct sock *sk);
 
@@ -96,7 +88,7 @@ static inline void glass_tx_wants_room(struct glass_sock *gs)
 	smp_mb();	/* before looking again: pairs with wake_writer() */
 }
 
-/* struct proto's hooks. */
+/* struct proto's hooks: rcv.c and conn.c. */
 int glass_backlog_rcv(struct sock *sk, struct sk_buff *skb);
 void glass_release_cb(struct sock *sk);
 

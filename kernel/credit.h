@@ -89,6 +89,12 @@ static inline __u32 glass_credit_rx_queued(const struct glass_credit *c)
 	return READ_ONCE(c->rx_cnt) - READ_ONCE(c->fwd_cnt);
 }
 
+/* Whether there is no room in the buffer, whatever the peer was told. */
+static inline bool glass_credit_rx_full(const struct glass_credit *c)
+{
+	return glass_credit_rx_queued(c) >= READ_ONCE(c->buf_alloc);
+}
+
 /* Bytes the peer may still send, by what it was told last. */
 __u32 glass_credit_rx_free(const struct glass_credit *c);
 

@@ -43,8 +43,9 @@ struct glass_sock {
 	u8 peer_shutdown;		/* RCV_SHUTDOWN, SEND_SHUTDOWN */
 	u16 reason;			/* enum glass_vsock_reason of the state */
 
-	/* Written under the spin lock, when a packet arrives: conn.c. */
-	u8 arrived;
+	/* Written under the spin lock, when a packet arrives: rcv.c. */
+	u8 arrived;			/* GLASS_ARRIVED_... */
+	bool credit_asked;		/* while we had none to give */
 
 	/* A sender was refused: wake it when there is room. */
 	bool tx_waiting;
@@ -78,6 +79,12 @@ struct glass_sock {
 	u64 stall_ns;			/* since when the sender waits, or 0 */
 	u8 stall_cause;
 };
+
+/* Control packets that count only once. */
+#define GLASS_ARRIVED_RESPONSE		BIT(0)
+#define GLASS_ARRIVED_SHUTDOWN_RCV	BIT(1)
+#define GLASS_ARRIVED_SHUTDOWN_SEND	BIT(2)
+#define GLASS_ARRIVED_END		BIT(3)	/* reset, or broke a rule */
 
 static inline struct glass_sock *glass_sk(const struct sock *sk)
 {

@@ -9,6 +9,7 @@
 
 #include "compat.h"
 #include "conn.h"
+#include "listen.h"
 #include "socket.h"
 #include "stats.h"
 #include "stream.h"
@@ -143,7 +144,7 @@ static int wait_connect(struct sock *sk)
 	add_wait_queue(sk_sleep(sk), &wait);
 	while (sk->sk_state == GLASS_VSOCK_CONNECTING) {
 		if (signal_pending(current)) {
-			glass_conn_fail(sk, EINTR, GLASS_VSOCK_R_INTERRUPTED);
+			glass_conn_cancel(sk, EINTR, GLASS_VSOCK_R_INTERRUPTED);
 			err = -EINTR;
 			break;
 		}
@@ -237,7 +238,7 @@ static int wait_for_child(struct sock *sk, struct sock **child, long timeo)
 	DEFINE_WAIT(wait);
 	int err = 0;
 
-	while (!(*child = glass_conn_next_child(sk))) {
+	while (!(*child = glass_listen_next_child(sk))) {
 		if (!timeo)
 			return -EAGAIN;
 		if (signal_pending(current))
@@ -246,7 +247,7 @@ static int wait_for_child(struct sock *sk, struct sock **child, long timeo)
 		prepare_to_wait_exclusive(sk_sleep(sk), &wait,
 					  TASK_INTERRUPTIBLE);
 		release_sock(sk);
-		if (!glass_conn_has_child(sk))
+		if (!glass_listen_has_child(sk))
 			timeo = schedule_timeout(timeo);
 		lock_sock(sk);
 		finish_wait(sk_sleep(sk), &wait);
@@ -323,7 +324,7 @@ static __poll_t socket_poll(struct file *file, struct socket *sock,
 	state = READ_ONCE(sk->sk_state);
 	peer = READ_ONCE(gs->peer_shutdown);
 	if (state == GLASS_VSOCK_LISTEN)
-		return glass_conn_has_child(sk) ? EPOLLIN | EPOLLRDNORM : 0;
+		return glass_listen_has_child(sk) ? EPOLLIN | EPOLLRDNORM : 0;
 
 	mask = poll_connected(sk);
 	if (sk->sk_err)
@@ -419,7 +420,7 @@ static void close_socket(struct sock *sk)
 		glass_set_state(sk, GLASS_VSOCK_CLOSED, GLASS_VSOCK_R_USER);
 		break;
 	case GLASS_VSOCK_CONNECTING:
-		glass_conn_fail(sk, ECONNABORTED, GLASS_VSOCK_R_USER);
+		glass_conn_cancel(sk, ECONNABORTED, GLASS_VSOCK_R_USER);
 		break;
 	case GLASS_VSOCK_ESTABLISHED:
 		glass_conn_close(sk);
@@ -443,7 +444,7 @@ static int socket_release(struct socket *sock)
 	if (sk->sk_state == GLASS_VSOCK_CLOSED)
 		glass_sock_destroy(sk);
 	release_sock(sk);
-	glass_conn_abort_children(sk);
+	glass_listen_abort_children(sk);
 	sock_put(sk);
 	return 0;
 }

@@ -289,9 +289,14 @@ static void tell_credit(struct sock *sk, size_t wanted)
 {
 	struct glass_sock *gs = glass_sk(sk);
 
-	if (sk->sk_state == GLASS_VSOCK_ESTABLISHED &&
-	    glass_credit_update_due(&gs->credit, wanted))
-		glass_conn_send_credit(sk);
+	if (sk->sk_state != GLASS_VSOCK_ESTABLISHED)
+		return;
+	smp_mb();	/* after reading: pairs with credit_asked() */
+	if (READ_ONCE(gs->credit_asked))
+		WRITE_ONCE(gs->credit_asked, false);
+	else if (!glass_credit_update_due(&gs->credit, wanted))
+		return;
+	glass_conn_send_credit(sk);
 }
 
 /*

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The life of a packet that was received.
+ *
+ * It arrives in glass_rcv(), in softirq.  Its socket is looked up and locked.
+ * What concerns credit is done there and then (packet_arrives()); the rest is
+ * done by packet_rcv(), at once or, while a process owns the socket, from its
+ * backlog.  So the backlog holds no more data than was granted, and of control
+ * packets at most one of each kind.
+ */
+
+#include "conn.h"
+#include "listen.h"
+#include "observe.h"
+#include "stats.h"
+#include "table.h"
+#include "trace.h"
+#include "transport.h"
+
+#define ARRIVED_SHUTDOWN_SHIFT	1
+
+static_assert(GLASS_ARRIVED_SHUTDOWN_RCV ==
+	      GLASS_SHUTDOWN_RCV << ARRIVED_SHUTDOWN_SHIFT);
+static_assert(GLASS_SHUTDOWN_RCV == RCV_SHUTDOWN &&
+	      GLASS_SHUTDOWN_SEND == SEND_SHUTDOWN);
+
+/* A packet of up to this many bytes shares the buffer of the one before. */
+#define COALESCE_MAX		1024
+#define COALESCE_BUFFER		SKB_WITH_OVERHEAD(SZ_4K)
+
+/* Data that arrived */
+
+static bool coalesce(struct sk_buff *tail, const struct sk_buff *skb)
+{
+	u32 len = skb->len;
+
+	if (len > COALESCE_MAX || skb_is_nonlinear(tail) ||
+	    skb_tailroom(tail) < len || GLASS_CB(tail)->reason)
+		return false;
+	skb_copy_bits(skb, 0, skb_put(tail, len), len);
+	GLASS_CB(tail)->len += len;
+	return true;
+}
+
+/*
+ * A queue of small packets must not cost much more memory than the credit
+ * they used: give them a buffer to share.
+ */
+static struct sk_buff *roomier(struct sk_buff *skb)
+{
+	struct sk_buff *room;
+
+	if (skb->len > COALESCE_MAX)
+		return skb;
+	room = alloc_skb(COALESCE_BUFFER, GFP_ATOMIC | __GFP_NOWARN);
+	if (!room)
+		return skb;
+	*GLASS_CB(room) = *GLASS_CB(skb);
+	skb_copy_bits(skb, 0, skb_put(room, skb->len), skb->len);
+	consume_skb(skb);
+	return room;
+}
+
+static void queue_data(struct sock *sk, struct sk_buff *skb)
+{
+	struct sk_buff *tail = skb_peek_tail(&sk->sk_receive_queue);
+
+	if (tail && coalesce(tail, skb)) {
+		consume_skb(skb);
+	} else {
+		if (tail)
+			skb = roomier(skb);
+		skb_set_owner_r(skb, sk);
+		__skb_queue_tail(&sk->sk_receive_queue, skb);
+	}
+	sk->sk_data_ready(sk);
+}
+
+/* What a packet does.  Locked; return whether a reset is owed. */
+
+static bool violation(struct sock *sk, struct sk_buff *skb)
+{
+	enum glass_vsock_reason reason = GLASS_CB(skb)->reason;
+
+	if (sk->sk_state == GLASS_VSOCK_CONNECTING)
+		glass_conn_fail(sk, EPROTO, reason);
+	else
+		glass_conn_end(sk, reason);
+	glass_observe_drop(sk, skb, reason);
+	return true;
+}
+
+static bool rcv_connecting(struct sock *sk, struct sk_buff *skb)
+{
+	switch (GLASS_CB(skb)->op) {
+	case GLASS_VSOCK_OP_RESPONSE:
+		glass_conn_established(sk);
+		break;
+	case GLASS_VSOCK_OP_RST:
+		glass_observe_reset(sk, GLASS_VSOCK_RX,
+				    GLASS_VSOCK_R_PEER_RESET);
+		glass_conn_fail(sk, ECONNRESET, GLASS_VSOCK_R_PEER_RESET);
+		break;
+	default:
+		GLASS_CB(skb)->reason = GLASS_VSOCK_R_BAD_STATE;
+		return violation(sk, skb);
+	}
+	consume_skb(skb);
+	return false;
+}
+
+static bool rcv_shutdown(struct sock *sk, u32 how)
+{
+	struct glass_sock *gs = glass_sk(sk);
+
+	WRITE_ONCE(gs->peer_shutdown, gs->peer_shutdown | how);
+	if (gs->peer_shutdown == SHUTDOWN_MASK &&
+	    skb_queue_empty(&sk->sk_receive_queue)) {
+		glass_conn_end(sk, GLASS_VSOCK_R_PEER_SHUTDOWN);
+		return true;
+	}
+	sk->sk_state_change(sk);
+	return false;
+}
+
+static bool rcv_connected(struct sock *sk, struct sk_buff *skb)
+{
+	struct glass_cb *cb = GLASS_CB(skb);
+	bool reset = false;
+
+	switch (cb->op) {
+	case GLASS_VSOCK_OP_RW:
+		if (!(sk->sk_shutdown & RCV_SHUTDOWN)) {
+			queue_data(sk, skb);
+			return false;
+		}
+		glass_credit_consumed(&glass_sk(sk)->credit, cb->len);
+		glass_observe_drop(sk, skb, GLASS_VSOCK_R_AFTER_SHUTDOWN);
+		return false;
+	case GLASS_VSOCK_OP_SHUTDOWN:
+		reset = rcv_shutdown(sk, cb->flags);
+		break;
+	case GLASS_VSOCK_OP_RST:
+		glass_observe_reset(sk, GLASS_VSOCK_RX,
+				    GLASS_VSOCK_R_PEER_RESET);
+		glass_conn_end(sk, GLASS_VSOCK_R_PEER_RESET);
+		break;
+	}
+	consume_skb(skb);
+	return reset;
+}
+
+static bool packet_rcv(struct sock *sk, struct sk_buff *skb)
+{
+	switch (sk->sk_state) {
+	case GLASS_VSOCK_CONNECTING:
+		if (!GLASS_CB(skb)->reason)
+			return rcv_connecting(sk, skb);
+		break;
+	case GLASS_VSOCK_ESTABLISHED:
+	case GLASS_VSOCK_CLOSING:
+		if (!GLASS_CB(skb)->reason)
+			return rcv_connected(sk, skb);
+		break;
+	default:
+		glass_observe_drop(sk, skb, GLASS_VSOCK_R_AFTER_CLOSE);
+		return false;
+	}
+	return violation(sk, skb);
+}
+
+/* A process that owns the socket lets go of it, or waits. */
+int glass_backlog_rcv(struct sock *sk, struct sk_buff *skb)
+{
+	if (packet_rcv(sk, skb))
+		glass_conn_send_reset(sk, glass_sk(sk)->reason);
+	return 0;
+}
+
+/* Arrival: under the spin lock, whether or not a process owns the socket. */
+
+enum arrival {
+	ARRIVAL_DONE,		/* nothing left to do */
+	ARRIVAL_CREDIT_ASKED,	/* answer with our credit */
+	ARRIVAL_DROP,		/* for the packet's reason */
+	ARRIVAL_RCV,		/* packet_rcv() goes on */
+};
+
+static void wake_writer(struct sock *sk)
+{
+	struct glass_sock *gs = glass_sk(sk);
+
+	smp_mb();	/* after the change: pairs with glass_tx_wants_room() */
+	if (READ_ONCE(gs->tx_waiting) && glass_credit_tx_free(&gs->credit)) {
+		WRITE_ONCE(gs->tx_waiting, false);
+		sk->sk_write_space(sk);
+	}
+}
+
+static enum glass_vsock_reason credit_arrives(struct sock *sk,
+					      const struct glass_cb *cb)
+{
+	struct glass_credit *c = &glass_sk(sk)->credit;
+	u32 buf_alloc = c->peer_buf_alloc;
+	u32 fwd_cnt = c->peer_fwd_cnt;
+	enum glass_vsock_reason reason;
+
+	if (cb->buf_alloc == buf_alloc && cb->fwd_cnt == fwd_cnt)
+		return GLASS_VSOCK_R_NONE;
+	reason = glass_credit_peer_update(c, cb->buf_alloc, cb->fwd_cnt);
+	if (reason == GLASS_VSOCK_R_CREDIT_STALE) {
+		glass_count(drops[GLASS_VSOCK_R_CREDIT_STALE]);
+		return GLASS_VSOCK_R_NONE;
+	}
+	if (reason)
+		return reason;
+	trace_credit(sk, GLASS_VSOCK_TX, glass_credit_tx_free(c),
+		     glass_credit_in_flight(c), cb->buf_alloc, cb->fwd_cnt);
+	wake_writer(sk);
+	return GLASS_VSOCK_R_NONE;
+}
+
+static enum glass_vsock_reason data_arrives(struct glass_sock *gs, u32 len)
+{
+	if (!len)
+		return GLASS_VSOCK_R_EMPTY;
+	if (gs->arrived & GLASS_ARRIVED_SHUTDOWN_SEND)
+		return GLASS_VSOCK_R_AFTER_SHUTDOWN;
+	if (!glass_credit_admit(&gs->credit, len))
+		return GLASS_VSOCK_R_CREDIT_EXCEEDED;
+	return GLASS_VSOCK_R_NONE;
+}
+
+/* Note control packets; those that add nothing are duplicates. */
+static enum glass_vsock_reason control_arrives(struct glass_sock *gs, u8 bits)
+{
+	if ((gs->arrived & bits) == bits)
+		return GLASS_VSOCK_R_DUPLICATE;
+	gs->arrived |= bits;
+	return GLASS_VSOCK_R_NONE;
+}
+
+/* A packet that can be ignored without losing data: anything else resets. */
+static bool harmless(enum glass_vsock_reason reason)
+{
+	return reason == GLASS_VSOCK_R_EMPTY ||
+	       reason == GLASS_VSOCK_R_DUPLICATE ||
+	       reason == GLASS_VSOCK_R_BAD_OP ||
+	       reason == GLASS_VSOCK_R_AFTER_CLOSE;
+}
+
+static enum glass_vsock_reason op_arrives(struct glass_sock *gs,
+					  const struct glass_cb *cb)
+{
+	switch (cb->op) {
+	case GLASS_VSOCK_OP_RW:
+		return data_arrives(gs, cb->len);
+	case GLASS_VSOCK_OP_RESPONSE:
+		return control_arrives(gs, GLASS_ARRIVED_RESPONSE);
+	case GLASS_VSOCK_OP_SHUTDOWN:
+		return control_arrives(gs, cb->flags << ARRIVED_SHUTDOWN_SHIFT);
+	case GLASS_VSOCK_OP_RST:
+		return control_arrives(gs, GLASS_ARRIVED_END);
+	case GLASS_VSOCK_OP_CREDIT_UPDATE:
+	case GLASS_VSOCK_OP_CREDIT_REQUEST:
+		return GLASS_VSOCK_R_NONE;
+	default:
+		return GLASS_VSOCK_R_BAD_STATE;
+	}
+}
+
+/*
+ * While the buffer is full there is nothing to tell, and a peer that asks
+ * again at each answer would keep both of us busy: answer when there is.
+ */
+static enum arrival credit_asked(struct glass_sock *gs)
+{
+	if (!glass_credit_rx_full(&gs->credit))
+		return ARRIVAL_CREDIT_ASKED;
+	WRITE_ONCE(gs->credit_asked, true);
+	smp_mb();	/* before looking again: pairs with tell_credit() */
+	return glass_credit_rx_full(&gs->credit) ? ARRIVAL_DONE :
+						   ARRIVAL_CREDIT_ASKED;
+}
+
+static enum arrival packet_arrives(struct sock *sk, struct sk_buff *skb)
+{
+	struct glass_sock *gs = glass_sk(sk);
+	struct glass_cb *cb = GLASS_CB(skb);
+
+	if (gs->arrived & GLASS_ARRIVED_END)
+		cb->reason = GLASS_VSOCK_R_AFTER_CLOSE;
+	else if (!cb->reason && cb->type != glass_wire_type(sk))
+		cb->reason = GLASS_VSOCK_R_TYPE_MISMATCH;
+	if (!cb->reason)
+		cb->reason = credit_arrives(sk, cb);
+	if (!cb->reason)
+		cb->reason = op_arrives(gs, cb);
+
+	gs->rx_packets++;
+	gs->last_activity = jiffies;
+	glass_observe_rx(sk, skb);
+	if (harmless(cb->reason))
+		return ARRIVAL_DROP;
+	if (cb->reason) {
+		gs->arrived |= GLASS_ARRIVED_END;
+		return ARRIVAL_RCV;
+	}
+	gs->rx_bytes += cb->len;
+	if (cb->op == GLASS_VSOCK_OP_CREDIT_REQUEST)
+		return credit_asked(gs);
+	if (cb->op == GLASS_VSOCK_OP_CREDIT_UPDATE)
+		return ARRIVAL_DONE;
+	return ARRIVAL_RCV;
+}
+
+/*
+ * sk_add_backlog() would drop what the peer was granted to send, by the
+ * memory it takes.  Credit bounds this queue instead.
+ */
+static void backlog_add(struct sock *sk, struct sk_buff *skb)
+{
+	struct sk_buff *tail = sk->sk_backlog.tail;
+	bool data = GLASS_CB(skb)->op == GLASS_VSOCK_OP_RW &&
+		    !GLASS_CB(skb)->reason;
+
+	if (data && tail && GLASS_CB(tail)->op == GLASS_VSOCK_OP_RW) {
+		if (coalesce(tail, skb)) {
+			consume_skb(skb);
+			return;
+		}
+		skb = roomier(skb);
+	}
+	__sk_add_backlog(sk, skb);
+	sk->sk_backlog.len += skb->truesize;
+}
+
+static void socket_rcv(struct sock *sk, struct sk_buff *skb)
+{
+	enum arrival arrival;
+	bool reset = false;
+
+	bh_lock_sock(sk);
+	arrival = packet_arrives(sk, skb);
+	if (arrival == ARRIVAL_RCV) {
+		if (sock_owned_by_user(sk))
+			backlog_add(sk, skb);
+		else
+			reset = packet_rcv(sk, skb);
+	}
+	bh_unlock_sock(sk);
+
+	switch (arrival) {
+	case ARRIVAL_RCV:
+		if (reset)
+			glass_conn_send_reset(sk, glass_sk(sk)->reason);
+		break;
+	case ARRIVAL_DROP:
+		glass_observe_drop(sk, skb, GLASS_CB(skb)->reason);
+		break;
+	case ARRIVAL_CREDIT_ASKED:
+		glass_conn_send_credit(sk);
+		fallthrough;
+	case ARRIVAL_DONE:
+		consume_skb(skb);
+		break;
+	}
+}
+
+/* The receive entry */
+
+/* Answer a packet that belongs to no socket, unless it is a reset itself. */
+static void reset_sender(const struct glass_transport *transport,
+			 const struct glass_cb *to,
+			 enum glass_vsock_reason reason)
+{
+	struct sk_buff *skb;
+
+	if (to->op == GLASS_VSOCK_OP_RST)
+		return;
+	skb = glass_control_alloc(GFP_ATOMIC);
+	if (!skb)
+		return;
+	*GLASS_CB(skb) = (struct glass_cb) {
+		.src_cid = to->dst_cid,
+		.src_port = to->dst_port,
+		.dst_cid = to->src_cid,
+		.dst_port = to->src_port,
+		.op = GLASS_VSOCK_OP_RST,
+		.type = to->type,
+		.reply = true,
+	};
+	glass_observe_reset_nosk(skb, reason);
+	transport->send(NULL, skb, false);
+}
+
+static void listener_rcv(const struct glass_transport *transport,
+			 struct sk_buff *skb)
+{
+	struct glass_cb *cb = GLASS_CB(skb);
+	struct glass_sock *gs;
+
+	gs = glass_table_find_listener(cb->dst_cid, cb->dst_port);
+	cb->reason = GLASS_VSOCK_R_NO_LISTENER;
+	if (gs) {
+		cb->reason = glass_listen_rcv(&gs->sk, transport, cb);
+		sock_put(&gs->sk);
+	}
+	glass_observe_rx(NULL, skb);
+	if (cb->reason) {
+		reset_sender(transport, cb, cb->reason);
+		glass_observe_drop(NULL, skb, cb->reason);
+		return;
+	}
+	consume_skb(skb);
+}
+
+void glass_rcv(const struct glass_transport *transport, struct sk_buff *skb)
+{
+	struct glass_cb *cb = GLASS_CB(skb);
+	struct glass_sock *gs;
+
+	gs = glass_table_find_connected(cb->dst_cid, cb->dst_port,
+					cb->src_cid, cb->src_port);
+	if (gs) {
+		socket_rcv(&gs->sk, skb);
+		sock_put(&gs->sk);
+		return;
+	}
+	if (cb->op == GLASS_VSOCK_OP_REQUEST && !cb->reason) {
+		listener_rcv(transport, skb);
+		return;
+	}
+	if (!cb->reason) {
+		cb->reason = GLASS_VSOCK_R_NO_SOCKET;
+		reset_sender(transport, cb, cb->reason);
+	} else if (cb->reason == GLASS_VSOCK_R_BAD_TYPE) {
+		/* Virtio 1.2, section 5.10.6.4.2: answer an unknown type. */
+		reset_sender(transport, cb, cb->reason);
+	}
+	glass_observe_rx(NULL, skb);
+	glass_observe_drop(NULL, skb, cb->reason);
+}

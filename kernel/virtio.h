@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The virtio-vsock device, as virtio.c, virtio_tx.c and virtio_rx.c share it. */
+#ifndef GLASS_VIRTIO_H
+#define GLASS_VIRTIO_H
+
+#include <linux/virtio.h>
+#include <linux/virtio_vsock.h>
+#include <linux/workqueue.h>
+
+#include "compat.h"
+#include "glass.h"
+
+#define GLASS_EVENT_BUFFERS	8U
+
+enum { VQ_RX, VQ_TX, VQ_EVENT, VQ_MAX };
+
+struct glass_device {
+	struct virtio_device *vdev;
+	struct virtqueue *vqs[VQ_MAX];
+	u32 cid;
+
+	spinlock_t tx_lock;
+	struct sk_buff_head tx_pending;	/* tx_lock: the ring was full */
+	unsigned int tx_replies;	/* tx_lock: in the ring and pending */
+	bool tx_unkicked;		/* tx_lock: sent with more to follow */
+
+	struct net_device *netdev;	/* only carries napi */
+	struct napi_struct napi;
+	struct page_pool *pool;		/* NAPI, like all of rx */
+	unsigned int rx_posted;
+	struct sk_buff *rx_spare;	/* for the next packet */
+	struct delayed_work rx_retry;
+
+	struct virtio_vsock_event events[GLASS_EVENT_BUFFERS];
+	struct work_struct event_work;
+};
+
+/* The device, under rcu_read_lock() or its _bh; NULL while there is none. */
+extern struct glass_device __rcu *glass_the_device;
+
+/*
+ * NAPI: take back what was sent.  Returns whether there is more to do.
+ */
+bool glass_tx_poll(struct glass_device *dev);
+
+/* Answers that the device does not take hold up the packets that cause them. */
+bool glass_tx_congested(const struct glass_device *dev);
+
+/* Forget all that was sent.  The device is reset, NAPI disabled. */
+void glass_tx_free(struct glass_device *dev);
+
+/* NAPI: receive up to @budget packets.  Returns how many. */
+int glass_rx_poll(struct glass_device *dev, int budget);
+
+/* Make and free what receives.  May sleep.  An errno. */
+int glass_rx_alloc(struct glass_device *dev);
+void glass_rx_free(struct glass_device *dev);
+
+/* Take the buffers back.  The device is reset, NAPI disabled. */
+void glass_rx_detach(struct glass_device *dev);
+
+#endif /* GLASS_VIRTIO_H */
