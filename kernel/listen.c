@@ -51,20 +51,27 @@ static void connect_child(struct sock *child, const struct glass_sock *listener,
 				 request->fwd_cnt);
 }
 
-/* Returns a child with two references: its own and the caller's. */
+/*
+ * Returns a child with two references, its own and the caller's; or -EADDRINUSE
+ * for a REQUEST that repeats the name of a connection; or -ENOMEM.
+ */
 static struct sock *make_child(struct sock *sk,
 			       const struct glass_transport *transport,
 			       const struct glass_cb *request)
 {
 	struct sock *child = sk_clone_lock(sk, GFP_ATOMIC);
+	int err;
 
 	if (!child)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
+	__acquire(&child->sk_lock.slock);	/* the clone is locked */
 	reset_child(child);
 	connect_child(child, glass_sk(sk), transport, request);
-	if (glass_table_connect(glass_sk(child)))
+	err = glass_table_connect(glass_sk(child));
+	if (err)
 		goto fail;
-	if (glass_table_list(glass_sk(child), GFP_ATOMIC)) {
+	err = glass_table_list(glass_sk(child), GFP_ATOMIC);
+	if (err) {
 		glass_table_disconnect(glass_sk(child));
 		goto fail;
 	}
@@ -76,7 +83,7 @@ fail:
 	bh_unlock_sock(child);
 	sock_put(child);
 	sock_put(child);
-	return NULL;
+	return ERR_PTR(err);
 }
 
 static enum glass_vsock_reason queue_child(struct sock *sk,
@@ -98,9 +105,12 @@ static enum glass_vsock_reason queue_child(struct sock *sk,
 		goto out;
 	}
 	*child = make_child(sk, transport, request);
-	if (!*child) {
-		glass_count(alloc_failures);
-		reason = GLASS_VSOCK_R_NO_MEMORY;
+	if (IS_ERR(*child)) {
+		reason = GLASS_VSOCK_R_DUPLICATE;
+		if (PTR_ERR(*child) != -EADDRINUSE) {
+			glass_count(alloc_failures);
+			reason = GLASS_VSOCK_R_NO_MEMORY;
+		}
 		goto out;
 	}
 	sk_acceptq_added(sk);

@@ -292,7 +292,8 @@ static enum arrival packet_arrives(struct sock *sk, struct sk_buff *skb)
 		cb->reason = GLASS_VSOCK_R_AFTER_CLOSE;
 	else if (!cb->reason && cb->type != glass_wire_type(sk))
 		cb->reason = GLASS_VSOCK_R_TYPE_MISMATCH;
-	if (!cb->reason)
+	/* Who resets a connection may know nothing of it. */
+	if (!cb->reason && cb->op != GLASS_VSOCK_OP_RST)
 		cb->reason = credit_arrives(sk, cb);
 	if (!cb->reason)
 		cb->reason = op_arrives(gs, cb);
@@ -415,29 +416,38 @@ static void listener_rcv(const struct glass_transport *transport,
 	consume_skb(skb);
 }
 
+/* A packet that belongs to no socket here. */
+static void stray_rcv(const struct glass_transport *transport,
+		      struct sk_buff *skb)
+{
+	struct glass_cb *cb = GLASS_CB(skb);
+	bool broken = cb->reason;
+
+	if (!broken)
+		cb->reason = GLASS_VSOCK_R_NO_SOCKET;
+	glass_observe_rx(NULL, skb);
+	/* Virtio 1.2, section 5.10.6.4.2: answer an unknown type, too. */
+	if (!broken || cb->reason == GLASS_VSOCK_R_BAD_TYPE)
+		reset_sender(transport, cb, cb->reason);
+	glass_observe_drop(NULL, skb, cb->reason);
+}
+
 void glass_rcv(const struct glass_transport *transport, struct sk_buff *skb)
 {
 	struct glass_cb *cb = GLASS_CB(skb);
 	struct glass_sock *gs;
 
+	/* Not to the connection of that name, if there is one: it is older. */
+	if (cb->op == GLASS_VSOCK_OP_REQUEST && !cb->reason) {
+		listener_rcv(transport, skb);
+		return;
+	}
 	gs = glass_table_find_connected(cb->dst_cid, cb->dst_port,
 					cb->src_cid, cb->src_port);
 	if (gs) {
 		socket_rcv(&gs->sk, skb);
 		sock_put(&gs->sk);
-		return;
+	} else {
+		stray_rcv(transport, skb);
 	}
-	if (cb->op == GLASS_VSOCK_OP_REQUEST && !cb->reason) {
-		listener_rcv(transport, skb);
-		return;
-	}
-	if (!cb->reason) {
-		cb->reason = GLASS_VSOCK_R_NO_SOCKET;
-		reset_sender(transport, cb, cb->reason);
-	} else if (cb->reason == GLASS_VSOCK_R_BAD_TYPE) {
-		/* Virtio 1.2, section 5.10.6.4.2: answer an unknown type. */
-		reset_sender(transport, cb, cb->reason);
-	}
-	glass_observe_rx(NULL, skb);
-	glass_observe_drop(NULL, skb, cb->reason);
 }

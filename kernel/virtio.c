@@ -44,8 +44,8 @@ static int glass_poll(struct napi_struct *napi, int budget)
 		return budget;
 	if (!napi_complete_done(napi, n))
 		return n;
-	/* Paused: the answers in the transmit ring will interrupt. */
-	if (glass_tx_congested(dev))
+	/* Whoever reclaims the answers, or rx_retry, schedules us again. */
+	if (glass_tx_congested(dev) || !dev->rx_spare)
 		return n;
 	if (!virtqueue_enable_cb(vq) && napi_schedule_prep(napi)) {
 		virtqueue_disable_cb(vq);

@@ -28,6 +28,7 @@ struct glass_device {
 	struct napi_struct napi;
 	struct page_pool *pool;		/* NAPI, like all of rx */
 	unsigned int rx_posted;
+	bool rx_unkicked;		/* posted and not notified */
 	struct sk_buff *rx_spare;	/* for the next packet */
 	struct delayed_work rx_retry;
 

@@ -23,6 +23,7 @@ static int rx_post(struct glass_device *dev, struct page *page)
 	if (virtqueue_add_inbuf(dev->vqs[VQ_RX], &sg, 1, page, GFP_ATOMIC))
 		return -ENOSPC;
 	dev->rx_posted++;
+	dev->rx_unkicked = true;
 	return 0;
 }
 
@@ -47,8 +48,6 @@ static void put_buffer(struct glass_device *dev, struct page *page)
 
 static void rx_refill(struct glass_device *dev)
 {
-	bool posted = false;
-
 	while (dev->rx_posted < RX_BUFFERS && dev->vqs[VQ_RX]->num_free) {
 		struct page *page = get_buffer(dev);
 
@@ -60,12 +59,14 @@ static void rx_refill(struct glass_device *dev)
 			put_buffer(dev, page);
 			break;
 		}
-		posted = true;
 	}
 	/* With nothing posted there is no interrupt to try again on. */
 	if (!dev->rx_posted || !dev->rx_spare)
 		schedule_delayed_work(&dev->rx_retry, RX_REFILL_RETRY);
-	if (posted && virtqueue_kick_prepare(dev->vqs[VQ_RX])) {
+	if (!dev->rx_unkicked)
+		return;
+	dev->rx_unkicked = false;
+	if (virtqueue_kick_prepare(dev->vqs[VQ_RX])) {
 		glass_count(rx_kicks);
 		virtqueue_notify(dev->vqs[VQ_RX]);
 	}
@@ -144,7 +145,7 @@ static bool credible(enum glass_vsock_reason reason)
 
 static void rx_packet(struct glass_device *dev, struct page **page, u32 used)
 {
-	enum glass_vsock_reason reason = GLASS_VSOCK_R_SHORT_HEADER;
+	enum glass_vsock_reason reason = GLASS_VSOCK_R_BAD_LENGTH;
 	struct glass_vsock_hdr hdr = {};
 	u8 wire[GLASS_HDR_LEN];
 	struct sk_buff *skb;
