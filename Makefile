@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Every command that a person types. `make help` lists them.
+
+BUILD := build
+BIN := $(BUILD)/bin
+CACHE := $(or $(GLASS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/glass-vsock)
+# A series of scripts/kernels; the first one there is the distribution's own.
+KERNEL ?= $(shell awk '/^[0-9]/ { print $$1; exit }' scripts/kernels)
+
+CFLAGS ?= -O2 -g
+override CFLAGS += -Wall -Wextra -Werror
+CPPFLAGS += -Iinclude
+
+# As it was typed: a command for the guest is full of dollars that are not for make.
+override RUN := $(value RUN)
+
+# What tests/vm/vm reads from its environment.
+export KERNEL RUN SHARE STOCK NONE SMP MEM ICOUNT MACHINE DEVICE CID UDS VHOST_SOCKET DEADLINE QEMU_ARGS
+
+.DELETE_ON_ERROR:
+
+all: modules tools ## the module for the default kernel, the BPF programs and the tools
+
+-include tools/tools.mk
+-include tests/tests.mk
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+deps: ## install every package needed, without questions
+	@scripts/deps
+
+modules: ## the module: KERNEL=6.1 (or 6.12, 7.3, all), at build/<release>/glass_vsock.ko
+	@scripts/module-build $(KERNEL)
+
+update-kernels: ## look for newer releases of all kernels
+	@FETCH=1 scripts/kernel-fetch all
+
+sparse: ## run sparse over the module; its warnings are errors
+	@scripts/module-build --sparse $(KERNEL)
+
+vm: $(if $(STOCK)$(NONE),,modules) tools ## a guest: KERNEL= RUN='command' SHARE=dir STOCK=1 SMP= MEM= ICOUNT=1 MACHINE=... (see tests/vm/vm)
+	@tests/vm/vm
+
+demo: deps ## the whole line at work: data, tools and counters, in under three minutes
+	@$(MAKE) --no-print-directory all
+	@tests/demo/demo
+
+check: deps ## all tests, on all kernels
+	@$(MAKE) --no-print-directory modules KERNEL=all
+	@$(MAKE) --no-print-directory tools tests
+	@tests/run
+
+check-full: ## longer tests, beyond those of check: none yet
+
+clean: ## remove build/
+	rm -rf $(BUILD)
+
+distclean: clean ## clean; the cache of kernels stays, and this says where
+	@if [ -d '$(CACHE)' ]; then echo "left: $(CACHE) ($$(du -sh '$(CACHE)' | cut -f 1)): remove it by hand to fetch everything anew"; fi
+
+.PHONY: all help deps modules update-kernels sparse vm demo check check-full clean distclean tools
