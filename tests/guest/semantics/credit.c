@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A sender to one who does not read stops at the size of the buffer. */
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "data.h"
+#include "semantics.h"
+#include "vsock.h"
+
+/* A pair whose accepted end, fd[1], has a buffer of SIZE. */
+static void pair_of(int fd[2], unsigned long long size)
+{
+	unsigned int port;
+	int listening = listener(VMADDR_CID_ANY, 1, &port);
+
+	if (size > 262144)
+		set_u64(listening, SO_VM_SOCKETS_BUFFER_MAX_SIZE, size);
+	set_u64(listening, SO_VM_SOCKETS_BUFFER_SIZE, size);
+	fd[0] = connected(cid, port);
+	fd[1] = NEED_OK(accept(listening, NULL, NULL));
+	close(listening);
+}
+
+static void stops_at(unsigned int size, unsigned int chunk)
+{
+	int fd[2];
+	size_t sent;
+
+	pair_of(fd, size);
+	sent = fill(fd[0], chunk);
+	row("the buffer size", sent == size ? "the buffer size" : outcome(sent),
+	    "bytes sent in %u to a buffer of %u", chunk, size);
+	CHECK(!ready(fd[0], POLLOUT, 0));
+	CHECK_EQ(drain(fd[1]), sent);
+	CHECK(ready(fd[0], POLLOUT, 5000));
+	close(fd[0]);
+	close(fd[1]);
+}
+
+static void exactly(void)
+{
+	static const unsigned int chunk[] = { 1000, 4096, 65536, 1 << 20 };
+
+	for (size_t i = 0; i < sizeof(chunk) / sizeof(chunk[0]); i++) {
+		stops_at(262144, chunk[i]);
+		stops_at(1 << 20, chunk[i]);
+		stops_at(10000, chunk[i]);
+		stops_at(128, chunk[i]);
+	}
+}
+
+static void one_byte_sends(void)
+{
+	stops_at(5000, 1);
+}
+
+static void snd_timeout(void)
+{
+	static char buf[100000];
+	double begin;
+	int fd[2];
+
+	pair_of(fd, 65536);
+	set_timeout(fd[0], SOL_SOCKET, SO_SNDTIMEO, 300);
+	begin = seconds();
+	row("65536", outcome(send(fd[0], buf, sizeof(buf), 0)),
+	    "send of 100000 to a buffer of 65536 with SO_SNDTIMEO");
+	CHECK(seconds() - begin >= 0.29);
+	begin = seconds();
+	row("EAGAIN", outcome(send(fd[0], buf, sizeof(buf), 0)), "send with SO_SNDTIMEO, no credit");
+	CHECK(seconds() - begin >= 0.29);
+	row("EAGAIN", outcome(send(fd[0], buf, 1, MSG_DONTWAIT)), "send MSG_DONTWAIT, no credit");
+	set_nonblocking(fd[0]);
+	row("EAGAIN", outcome(send(fd[0], buf, 1, 0)), "send, non-blocking, no credit");
+}
+
+static void *send_blocking(void *fd)
+{
+	static char buf[300000];
+
+	data_fill(buf, sizeof(buf), 1, 0);
+	return (void *)send(*(int *)fd, buf, sizeof(buf), MSG_NOSIGNAL);
+}
+
+static void blocks(void)
+{
+	struct timespec pause = { 0, 300000000 };
+	pthread_t sender;
+	char *buf = malloc(300000);
+	void *sent;
+	int fd[2];
+
+	pair_of(fd, 65536);
+	NEED(!pthread_create(&sender, NULL, send_blocking, &fd[0]));
+	nanosleep(&pause, NULL);
+	CHECK_EQ(pthread_tryjoin_np(sender, NULL), EBUSY);
+	CHECK_EQ(recv_all(fd[1], buf, 300000), 300000);
+	CHECK(data_matches(buf, 300000, 1, 0));
+	NEED(!pthread_join(sender, &sent));
+	row("300000", outcome((long)sent), "send of 300000 to a buffer of 65536");
+}
+
+/* Reading one byte at a time may not stop the sender for good. */
+static void slow_reader(void)
+{
+	pthread_t sender;
+	int fd[2];
+
+	pair_of(fd, 200);
+	NEED(!pthread_create(&sender, NULL, send_blocking, &fd[0]));
+	CHECK(stream_recv(fd[1], 2000, 1, 1));
+}
+
+static void grown(void)
+{
+	int fd[2];
+
+	pair_of(fd, 10000);
+	CHECK_EQ(fill(fd[0], 4096), 10000);
+	set_u64(fd[1], SO_VM_SOCKETS_BUFFER_SIZE, 50000);
+	row("writable", ready(fd[0], POLLOUT, 5000) ? "writable" : "not",
+	    "poll after the peer's buffer grew");
+	row("40000", outcome(fill(fd[0], 4096)), "bytes sent after a buffer of 10000 grew to 50000");
+	CHECK_EQ(drain(fd[1]), 50000);
+}
+
+/* What was granted before stays granted: the data on its way must not be lost. */
+static void shrunk(void)
+{
+	char *buf = malloc(200000);
+	int fd[2];
+
+	pair_of(fd, 100000);
+	data_fill(buf, 200000, 3, 0);
+	NEED_OK(send(fd[0], buf, 60000, 0));
+	set_u64(fd[1], SO_VM_SOCKETS_BUFFER_SIZE, 20000);
+	set_nonblocking(fd[0]);
+	(void)!send(fd[0], buf + 60000, 1000, 0);
+	CHECK_EQ(recv_all(fd[1], buf, 60000), 60000);
+	CHECK(data_matches(buf, 60000, 3, 0));
+	drain(fd[1]);
+	NEED(ready(fd[0], POLLOUT, 5000));
+	fill(fd[0], 1000);
+	CHECK_EQ(drain(fd[1]), 20000);
+}
+
+static void both_full(void)
+{
+	int fd[2];
+
+	connected_pair(cid, fd);
+	CHECK_EQ(fill(fd[0], 65536), 262144);
+	CHECK_EQ(fill(fd[1], 65536), 262144);
+	CHECK_EQ(drain(fd[0]), 262144);
+	CHECK_EQ(drain(fd[1]), 262144);
+	CHECK(ready(fd[0], POLLOUT, 5000));
+	CHECK(ready(fd[1], POLLOUT, 5000));
+}
+
+/* One that does not read stops its own sender only. */
+static void others_go_on(void)
+{
+	int stuck[2], fd[2];
+	char text[4];
+
+	connected_pair(cid, stuck);
+	connected_pair(cid, fd);
+	fill(stuck[0], 65536);
+	for (int i = 0; i < 100; i++) {
+		NEED_OK(send(fd[0], "abc", 3, 0));
+		NEED(recv_all(fd[1], text, 3) == 3);
+	}
+}
+
+const struct test credit_tests[] = {
+	TEST("exactly the buffer", exactly),
+	TEST("one byte a send", one_byte_sends),
+	TEST("SO_SNDTIMEO", snd_timeout),
+	TEST("a sender blocks", blocks),
+	TEST("a byte a read", slow_reader),
+	TEST("the buffer grows", grown),
+	TEST("the buffer shrinks", shrunk),
+	TEST("full both ways", both_full),
+	TEST("another connection goes on", others_go_on),
+	{ .name = NULL },
+};

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* poll() and epoll follow the state. */
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "semantics.h"
+#include "vsock.h"
+
+#define ALL	(POLLIN | POLLOUT | POLLRDHUP)
+
+static void see(const char *want, int fd, const char *when)
+{
+	row(want, events(fd, ALL, 0), "poll %s", when);
+}
+
+/* Once one event is there, all that belong to it are. */
+static void see_after(const char *want, int fd, int event, const char *when)
+{
+	CHECK(ready(fd, event, 5000));
+	see(want, fd, when);
+}
+
+static void stream(void)
+{
+	char text[3];
+	int fd[2];
+
+	connected_pair(cid, fd);
+	see_after("OUT", fd[0], POLLOUT, "with nothing to read");
+	NEED_OK(send(fd[1], "abc", 3, 0));
+	see_after("IN+OUT", fd[0], POLLIN, "with data");
+	NEED_OK(recv(fd[0], text, 2, 0));
+	see("IN+OUT", fd[0], "with data left");
+	NEED_OK(recv(fd[0], text, 1, 0));
+	see("OUT", fd[0], "with all data read");
+	fill(fd[0], 65536);
+	see("none", fd[0], "with no credit");
+	NEED_OK(send(fd[1], "abc", 3, 0));
+	see_after("IN", fd[0], POLLIN, "with data and no credit");
+	drain(fd[1]);
+	see_after("IN+OUT", fd[0], POLLOUT, "with credit again");
+}
+
+static void ends(void)
+{
+	char text[3];
+	int fd[2];
+
+	connected_pair(cid, fd);
+	NEED_OK(send(fd[1], "abc", 3, 0));
+	NEED_OK(shutdown(fd[1], SHUT_WR));
+	see_after("IN+OUT+RDHUP", fd[0], POLLRDHUP, "after the peer's SHUT_WR, with data");
+	CHECK_EQ(recv(fd[0], text, 3, MSG_WAITALL), 3);
+	see("IN+OUT+RDHUP", fd[0], "after the peer's SHUT_WR");
+	NEED_OK(shutdown(fd[0], SHUT_WR));
+	see_after(NULL, fd[0], POLLHUP, "after SHUT_WR by both");
+
+	connected_pair(cid, fd);
+	NEED_OK(shutdown(fd[0], SHUT_WR));
+	see(NULL, fd[0], "after SHUT_WR");
+
+	connected_pair(cid, fd);
+	NEED_OK(shutdown(fd[0], SHUT_RD));
+	see(NULL, fd[0], "after SHUT_RD");
+
+	connected_pair(cid, fd);
+	NEED_OK(shutdown(fd[0], SHUT_RDWR));
+	see_after(NULL, fd[0], POLLHUP, "after SHUT_RDWR");
+
+	connected_pair(cid, fd);
+	close(fd[1]);
+	see_after(NULL, fd[0], POLLRDHUP, "after the peer closed");
+	CHECK(ready(fd[0], POLLIN, 0));
+}
+
+static void refused(void)
+{
+	int fd = stream_nonblocking();
+
+	CHECK(vm_connect(fd, cid, dead_port()));
+	see_after(NULL, fd, POLLERR, "after a refused connect");
+}
+
+static int wait_for(int epoll, int ms)
+{
+	struct epoll_event event = { 0 };
+
+	return NEED_OK(epoll_wait(epoll, &event, 1, ms)) ? (int)event.events : 0;
+}
+
+static void edge(void)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLET };
+	int epoll = NEED_OK(epoll_create1(0)), fd[2];
+	char text[8];
+
+	connected_pair(cid, fd);
+	NEED_OK(epoll_ctl(epoll, EPOLL_CTL_ADD, fd[0], &event));
+	CHECK_EQ(wait_for(epoll, 5000) & EPOLLOUT, EPOLLOUT);
+
+	NEED_OK(send(fd[1], "one", 3, 0));
+	CHECK_EQ(wait_for(epoll, 5000) & EPOLLIN, EPOLLIN);
+	NEED_OK(send(fd[1], "two", 3, 0));
+	row("again", wait_for(epoll, 5000) & EPOLLIN ? "again" : "no edge",
+	    "epoll edge for more data, the first unread");
+	while (recv(fd[0], text, sizeof(text), MSG_DONTWAIT) > 0)
+		;
+
+	fill(fd[0], 65536);
+	while (wait_for(epoll, 0))
+		;
+	drain(fd[1]);
+	row("an edge", wait_for(epoll, 5000) & EPOLLOUT ? "an edge" : "no edge",
+	    "epoll edge for credit");
+	close(fd[1]);
+	row("an edge", wait_for(epoll, 5000) & EPOLLIN ? "an edge" : "no edge",
+	    "epoll edge for the peer's close");
+}
+
+static void listener_edge(void)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	unsigned int port;
+	int epoll = NEED_OK(epoll_create1(0)), listening = listener(VMADDR_CID_ANY, 9, &port);
+
+	NEED_OK(epoll_ctl(epoll, EPOLL_CTL_ADD, listening, &event));
+	for (int i = 0; i < 3; i++) {
+		connected(cid, port);
+		CHECK_EQ(wait_for(epoll, 5000) & EPOLLIN, EPOLLIN);
+	}
+}
+
+const struct test poll_tests[] = {
+	TEST("of a stream", stream),
+	TEST("of an ended stream", ends),
+	TEST("of a refused connect", refused),
+	TEST("epoll edges", edge),
+	TEST("epoll edges of a listener", listener_edge),
+	{ .name = NULL },
+};

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Walks the table of semantics, inside a guest.  The suites on the device want
+ * a host that runs tests/interop/peer.
+ */
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "semantics.h"
+#include "vsock.h"
+
+unsigned int cid = VMADDR_CID_LOCAL;
+
+static void use_own_cid(void)
+{
+	cid = own_cid();
+	if (cid == VMADDR_CID_LOCAL || cid == VMADDR_CID_ANY)
+		skip("no device, so no CID of its own");
+}
+
+static void need_device(void)
+{
+	use_own_cid();
+	cid = VMADDR_CID_LOCAL;
+}
+
+static void need_host(void)
+{
+	need_device();
+	if (!getenv("PEER"))
+		skip("no host program to talk to: PEER is not set");
+}
+
+static const struct suite suites[] = {
+	SUITE("create", create_tests),
+	SUITE("bind", bind_tests),
+	SUITE("options", option_tests),
+	SUITE("ioctl", ioctl_tests),
+	SUITE("connect/local", connect_tests),
+	SUITE("accept/local", accept_tests),
+	SUITE("stream/local", stream_tests),
+	SUITE("receive/local", receive_tests),
+	SUITE("credit/local", credit_tests),
+	SUITE("shutdown/local", shutdown_tests),
+	SUITE("poll/local", poll_tests),
+	SUITE("life/local", life_tests),
+	SUITE("counters/local", counter_tests),
+	SUITE("connect/own", connect_tests, .setup = use_own_cid),
+	SUITE("accept/own", accept_tests, .setup = use_own_cid),
+	SUITE("stream/own", stream_tests, .setup = use_own_cid),
+	SUITE("receive/own", receive_tests, .setup = use_own_cid),
+	SUITE("credit/own", credit_tests, .setup = use_own_cid),
+	SUITE("shutdown/own", shutdown_tests, .setup = use_own_cid),
+	SUITE("poll/own", poll_tests, .setup = use_own_cid),
+	SUITE("counters/own", counter_tests, .setup = use_own_cid),
+	SUITE("no answer", no_answer_tests, .setup = need_device),
+	SUITE("device", device_tests, .setup = need_host),
+	SUITE("no device", no_device_tests),
+	{ .name = NULL },
+};
+
+int main(int argc, char **argv)
+{
+	const struct rlimit files = { 20000, 20000 };
+
+	setrlimit(RLIMIT_NOFILE, &files);
+	return run_suites(argc, argv, suites);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The semantics of the family, a table of tests for each concern.  A row()
+ * whose first argument is NULL is one that the design leaves open: it is
+ * recorded, and compared with stock's answer only.
+ */
+#ifndef TESTS_GUEST_SEMANTICS_H
+#define TESTS_GUEST_SEMANTICS_H
+
+#include "run.h"
+
+extern unsigned int cid;	/* where this guest reaches itself: 1 or its own */
+
+extern const struct test create_tests[];
+extern const struct test bind_tests[];
+extern const struct test option_tests[];
+extern const struct test ioctl_tests[];
+
+/* Run for each local CID. */
+extern const struct test connect_tests[];
+extern const struct test accept_tests[];
+extern const struct test stream_tests[];
+extern const struct test receive_tests[];
+extern const struct test credit_tests[];
+extern const struct test shutdown_tests[];
+extern const struct test poll_tests[];
+extern const struct test life_tests[];
+extern const struct test counter_tests[];
+
+/* With a host: see tests/interop/peer.h. */
+extern const struct test device_tests[];
+extern const struct test no_answer_tests[];
+extern const struct test no_device_tests[];
+
+#endif

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The tests' programs, under $(BUILD)/tests, and a target for each part of `make check`. All but
+# check-unit run in guests; KERNEL= chooses one, KERNELS= several.
+
+BUILD	?= build
+T	:= $(BUILD)/tests
+TFLAGS	:= -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Iinclude -Itests/lib -MMD -MP
+TLIBS	:= -lcunit -lpthread
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+# The tools' tests have their rules beside them; they add to TESTS.
+TESTS	:= $(addprefix $(T)/,unit fuzz_packet semantics module trace stream with-peer interop)
+-include tests/tools/tools-tests.mk
+
+TEST_LIB := $(addprefix $(T)/obj/lib/,run.o data.o vsock.o counters.o)
+PEER	:= $(T)/obj/interop/peer.o $(T)/obj/lib/data.o
+
+objects	= $(patsubst tests/%.c,$(T)/obj/%.o,$(wildcard $(1)))
+
+.PHONY: tests check-unit check-guest check-interop check-tools
+tests: $(TESTS)
+
+check-unit: $(T)/unit $(T)/fuzz_packet
+	tests/run unit
+
+check-guest check-interop check-tools: check-%: tests
+	tests/run $*
+
+$(T)/obj/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TFLAGS) -c -o $@ $<
+
+$(T)/semantics: $(call objects,tests/guest/semantics/*.c) $(TEST_LIB)
+	$(CC) -o $@ $^ $(TLIBS)
+
+$(T)/module $(T)/trace $(T)/stream: $(T)/%: $(T)/obj/guest/%.o $(TEST_LIB)
+	$(CC) -o $@ $^ $(TLIBS)
+
+$(T)/with-peer: $(T)/obj/interop/with-peer.o $(PEER)
+	$(CC) -o $@ $^ $(TLIBS)
+
+$(T)/interop: $(addprefix $(T)/obj/interop/,interop.o guest.o) $(PEER) $(T)/obj/lib/run.o
+	$(CC) -o $@ $^ $(TLIBS)
+
+# Pure code of the driver, in user space.
+PURE	:= kernel/packet.c kernel/credit.c
+
+$(T)/unit: $(wildcard tests/unit/unit*.c) tests/lib/run.c tests/lib/data.c $(PURE)
+	@mkdir -p $(@D)
+	$(CC) $(TFLAGS) -Ikernel $(SANITIZE) -o $@ $(filter %.c,$^) $(TLIBS)
+
+$(T)/fuzz_packet: tests/unit/fuzz_packet.c $(PURE)
+	@mkdir -p $(@D)
+	clang $(TFLAGS) -Ikernel -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-o $@ $(filter %.c,$^)
+
+-include $(wildcard $(T)/*.d $(T)/obj/*/*.d $(T)/obj/*/*/*.d)
