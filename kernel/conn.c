@@ -174,7 +174,6 @@ void glass_conn_cancel(struct sock *sk, int err, enum glass_vsock_reason reason)
 	trace_connect_done(sk, -err, ktime_get_ns() - gs->connect_ns);
 	glass_set_state(sk, GLASS_VSOCK_CLOSED, reason);
 	gs->connect_ns = 0;
-	gs->local_cid = gs->bound_cid;
 }
 
 void glass_conn_fail(struct sock *sk, int err, enum glass_vsock_reason reason)

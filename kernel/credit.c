@@ -13,6 +13,7 @@ void glass_credit_init(struct glass_credit *c, __u32 buf_alloc)
 {
 	memset(c, 0, sizeof(*c));
 	glass_credit_set_buf_alloc(c, buf_alloc);
+	c->told_buf_alloc = buf_alloc;
 }
 
 void glass_credit_set_buf_alloc(struct glass_credit *c, __u32 buf_alloc)
@@ -50,9 +51,22 @@ enum glass_vsock_reason glass_credit_peer_update(struct glass_credit *c,
 	return GLASS_VSOCK_R_NONE;
 }
 
+bool glass_credit_tell(struct glass_credit *c, __u32 *buf_alloc,
+		       __u32 *fwd_cnt)
+{
+	*buf_alloc = READ_ONCE(c->buf_alloc);
+	*fwd_cnt = READ_ONCE(c->fwd_cnt);
+	if (*buf_alloc == READ_ONCE(c->told_buf_alloc) &&
+	    *fwd_cnt == READ_ONCE(c->told_fwd_cnt))
+		return false;
+	WRITE_ONCE(c->told_buf_alloc, *buf_alloc);
+	WRITE_ONCE(c->told_fwd_cnt, *fwd_cnt);
+	return true;
+}
+
 __u32 glass_credit_rx_free(const struct glass_credit *c)
 {
-	return window_free(READ_ONCE(c->buf_alloc),
+	return window_free(READ_ONCE(c->told_buf_alloc),
 			   READ_ONCE(c->rx_cnt) - READ_ONCE(c->told_fwd_cnt));
 }
 

@@ -36,7 +36,8 @@ struct glass_credit {
 	__u32 buf_alloc_max;	/* owner: the largest we ever granted */
 	__u32 rx_cnt;		/* arrival: received */
 	__u32 fwd_cnt;		/* owner: handed to the program */
-	__u32 told_fwd_cnt;	/* sender: fwd_cnt in the last packet sent */
+	__u32 told_fwd_cnt;	/* sender: what the last packet sent said */
+	__u32 told_buf_alloc;
 
 	/* What the peer grants. */
 	__u32 tx_cnt;		/* owner: sent */
@@ -94,6 +95,13 @@ static inline bool glass_credit_rx_full(const struct glass_credit *c)
 {
 	return glass_credit_rx_queued(c) >= READ_ONCE(c->buf_alloc);
 }
+
+/*
+ * State our credit in a packet that is about to leave.  Sender.  Returns
+ * whether that is news to the peer.
+ */
+bool glass_credit_tell(struct glass_credit *c, __u32 *buf_alloc,
+		       __u32 *fwd_cnt);
 
 /* Bytes the peer may still send, by what it was told last. */
 __u32 glass_credit_rx_free(const struct glass_credit *c);

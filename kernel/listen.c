@@ -130,6 +130,9 @@ enum glass_vsock_reason glass_listen_rcv(struct sock *sk,
 
 	if (request->type != glass_wire_type(sk))
 		return GLASS_VSOCK_R_TYPE_MISMATCH;
+	/* Nothing was sent that could have been read. */
+	if (request->fwd_cnt)
+		return GLASS_VSOCK_R_CREDIT_AHEAD;
 	response = glass_control_alloc(GFP_ATOMIC);
 	if (!response)
 		return GLASS_VSOCK_R_NO_MEMORY;

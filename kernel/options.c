@@ -19,14 +19,14 @@ void glass_default_options(struct glass_sock *gs)
 	gs->connect_timeout = DEFAULT_CONNECT_TIMEOUT;
 }
 
-/* Keep the size between its limits, the lower one winning, and grant it. */
+/* Keep the size between its limits, the upper one winning, and grant it. */
 static void set_buffer_size(struct sock *sk, u64 size)
 {
 	struct glass_sock *gs = glass_sk(sk);
 	u32 granted = glass_rx_window(gs);
 
-	gs->buffer_size = max(min(size, gs->buffer_max_size),
-			      gs->buffer_min_size);
+	gs->buffer_size = min(max(size, gs->buffer_min_size),
+			      gs->buffer_max_size);
 	if (glass_rx_window(gs) == granted || !gs->connected)
 		return;
 	glass_credit_set_buf_alloc(&gs->credit, glass_rx_window(gs));
@@ -37,9 +37,8 @@ static void set_buffer_size(struct sock *sk, u64 size)
 /* A time in seconds and microseconds, in any of the three layouts. */
 static int set_connect_timeout(struct glass_sock *gs, s64 sec, s64 usec)
 {
-	if (sec < 0 || usec < 0 || usec >= USEC_PER_SEC)
-		return -EDOM;
-	if (sec >= MAX_SCHEDULE_TIMEOUT / HZ - 1)
+	if (sec < 0 || usec < 0 || usec >= USEC_PER_SEC ||
+	    sec >= MAX_SCHEDULE_TIMEOUT / HZ - 1)
 		return -ERANGE;
 	gs->connect_timeout = sec * HZ + DIV_ROUND_UP(usec, USEC_PER_SEC / HZ);
 	if (!gs->connect_timeout)

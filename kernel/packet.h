@@ -20,11 +20,11 @@
 #define GLASS_TYPE_STREAM	1
 #define GLASS_TYPE_SEQPACKET	2
 
-#define GLASS_SHUTDOWN_RCV	1	/* flags of SHUTDOWN: section 5.10.6.6 */
+#define GLASS_SHUTDOWN_RCV	1	/* flags of SHUTDOWN: section 5.10.6.5 */
 #define GLASS_SHUTDOWN_SEND	2
 #define GLASS_SHUTDOWN_BOTH	(GLASS_SHUTDOWN_RCV | GLASS_SHUTDOWN_SEND)
 
-#define GLASS_SEQ_EOM		1	/* flags of RW in SEQPACKET: 5.10.6.7 */
+#define GLASS_SEQ_EOM		1	/* flags of RW in SEQPACKET: 5.10.6.6 */
 #define GLASS_SEQ_EOR		2
 
 /* Write @hdr as GLASS_HDR_LEN bytes at @wire, which need not be aligned. */

@@ -152,6 +152,8 @@ static bool rcv_connected(struct sock *sk, struct sk_buff *skb)
 
 static bool packet_rcv(struct sock *sk, struct sk_buff *skb)
 {
+	bool answered;
+
 	switch (sk->sk_state) {
 	case GLASS_VSOCK_CONNECTING:
 		if (!GLASS_CB(skb)->reason)
@@ -163,8 +165,10 @@ static bool packet_rcv(struct sock *sk, struct sk_buff *skb)
 			return rcv_connected(sk, skb);
 		break;
 	default:
+		/* An attempt was given up; who accepts it now must know. */
+		answered = GLASS_CB(skb)->op == GLASS_VSOCK_OP_RESPONSE;
 		glass_observe_drop(sk, skb, GLASS_VSOCK_R_AFTER_CLOSE);
-		return false;
+		return answered;
 	}
 	return violation(sk, skb);
 }

@@ -187,11 +187,12 @@ static int connect_locked(struct socket *sock, const void *addr, int len,
 			return err;
 		fresh = true;
 	}
-	if (sk->sk_state == GLASS_VSOCK_CONNECTING && nonblock) {
+	if (nonblock) {
 		/* Local delivery has answered by now: it is in the backlog. */
 		sk_flush_backlog(sk);
-		if (sk->sk_state == GLASS_VSOCK_CONNECTING)
-			return fresh ? -EINPROGRESS : -EALREADY;
+		if (sock->state == SS_CONNECTED)
+			return 0;
+		return fresh ? -EINPROGRESS : -EALREADY;
 	}
 	err = wait_connect(sk);
 	if (err) {
@@ -224,6 +225,7 @@ static int socket_listen(struct socket *sock, int backlog)
 		err = -EINVAL;
 	} else {
 		WRITE_ONCE(sk->sk_max_ack_backlog, backlog);
+		glass_sk(sk)->local_cid = glass_sk(sk)->bound_cid;
 		if (sk->sk_state != GLASS_VSOCK_LISTEN)
 			glass_set_state(sk, GLASS_VSOCK_LISTEN,
 					GLASS_VSOCK_R_USER);
@@ -558,6 +560,8 @@ int __init glass_socket_init(void)
 		return err;
 	err = sock_register(&glass_family);
 	if (err) {
+		/* modprobe takes EEXIST for "loaded already". */
+		err = err == -EEXIST ? -EBUSY : err;
 		pr_err("AF_VSOCK belongs to another driver already (vsock?): unload it first, and keep it from loading with \"install vsock /bin/false\" in /etc/modprobe.d\n");
 		goto unregister_proto;
 	}

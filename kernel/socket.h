@@ -16,7 +16,7 @@ void glass_socket_exit(void);
 
 /*
  * AF_VSOCK's options, for struct proto_ops.  Process context; take the socket
- * lock.  -ENOPROTOOPT, -EINVAL, -EFAULT, -EDOM.
+ * lock.  -ENOPROTOOPT, -EINVAL, -EFAULT, -ERANGE.
  */
 int glass_setsockopt(struct socket *sock, int level, int optname,
 		     sockptr_t optval, unsigned int optlen);

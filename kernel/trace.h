@@ -305,7 +305,7 @@ TRACE_EVENT(reset,
 		  show_reason(__entry->reason))
 );
 
-/* The header is that of the packet that the reset answers, or of the reset. */
+/* The header is that of the reset itself. */
 TRACE_EVENT(reset_nosk,
 	TP_PROTO(const struct glass_vsock_hdr *hdr, u32 dir, u32 reason),
 	TP_ARGS(hdr, dir, reason),

@@ -32,11 +32,8 @@ void glass_fill_credit(struct sock *sk, struct sk_buff *skb)
 	struct glass_cb *cb = GLASS_CB(skb);
 	struct glass_credit *c = &gs->credit;
 
-	cb->buf_alloc = READ_ONCE(c->buf_alloc);
-	cb->fwd_cnt = READ_ONCE(c->fwd_cnt);
-	if (cb->fwd_cnt == READ_ONCE(c->told_fwd_cnt))
-		return;
-	WRITE_ONCE(c->told_fwd_cnt, cb->fwd_cnt);
-	trace_credit(sk, GLASS_VSOCK_RX, glass_credit_rx_free(c),
-		     glass_credit_rx_queued(c), cb->buf_alloc, cb->fwd_cnt);
+	if (glass_credit_tell(c, &cb->buf_alloc, &cb->fwd_cnt))
+		trace_credit(sk, GLASS_VSOCK_RX, glass_credit_rx_free(c),
+			     glass_credit_rx_queued(c), cb->buf_alloc,
+			     cb->fwd_cnt);
 }

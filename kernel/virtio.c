@@ -85,7 +85,7 @@ static int read_cid(struct glass_device *dev)
 			   &wire, sizeof(wire));
 	cid = le64_to_cpu(wire);
 	if (cid <= VMADDR_CID_HOST || cid >= VMADDR_CID_ANY) {
-		dev_err(&dev->vdev->dev,
+		dev_err_ratelimited(&dev->vdev->dev,
 			"the device gives CID %llu, which a guest cannot have\n",
 			cid);
 		return -EINVAL;
@@ -105,8 +105,7 @@ static void event_interrupt(struct virtqueue *vq)
 /* The guest moved to another host: what was connected is no more. */
 static void transport_reset(struct glass_device *dev)
 {
-	if (read_cid(dev))
-		return;
+	read_cid(dev);	/* which says so if it cannot be; the old one stays */
 	trace_transport(GLASS_VSOCK_TRANSPORT_RESET, dev->cid);
 	glass_reset_all(&glass_virtio, GLASS_VSOCK_R_TRANSPORT_RESET);
 }

@@ -117,7 +117,8 @@ json_t *run_json(const char *const *args)
 	json_t *json = json_loads(output.out, JSON_REJECT_DUPLICATES, &error);
 
 	if (output.status || output.err[0])
-		fail_at(__FILE__, __LINE__, true, "%s ended with %d: %s", args[0], output.status, output.err);
+		fail_at(__FILE__, __LINE__, true, "%s ended with %d: %s", args[0], output.status,
+			output.err);
 	if (!json)
 		fail_at(__FILE__, __LINE__, true, "%s: not JSON: %s", args[0], error.text);
 	return json;

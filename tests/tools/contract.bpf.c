@@ -96,7 +96,8 @@ int BPF_PROG(packet_rx, const struct sock *sk, const struct glass_vsock_hdr *hdr
 }
 
 SEC("tp_btf/credit")
-int BPF_PROG(credit, const struct sock *sk, __u32 dir, __u32 free, __u32 in_flight, __u32 buf_alloc, __u32 fwd_cnt)
+int BPF_PROG(credit, const struct sock *sk, __u32 dir, __u32 free, __u32 in_flight,
+	     __u32 buf_alloc, __u32 fwd_cnt)
 {
 	COUNT(credit);
 	if (!sk || dir != GLASS_VSOCK_TX || !is_client(sk))
@@ -184,8 +185,9 @@ SEC("syscall")
 int sum_counters(void *ctx)
 {
 	for (__u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
-		const struct glass_vsock_counters *counters = bpf_per_cpu_ptr(&glass_vsock_counters, cpu);
+		const struct glass_vsock_counters *counters;
 
+		counters = bpf_per_cpu_ptr(&glass_vsock_counters, cpu);
 		if (!counters)
 			break;
 #define ADD(field) total.field += counters->field;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The tools at work in a guest, as root and with the driver loaded: a table of tests for each concern. */
+/* The tools at work in a guest, as root, with the driver: a table of tests for each concern. */
 #ifndef TESTS_TOOLS_GUEST_H
 #define TESTS_TOOLS_GUEST_H
 

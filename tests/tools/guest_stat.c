@@ -311,7 +311,8 @@ static void counters(void)
 		lines++;
 	CHECK_EQ(json_array_size(after), lines);
 	CHECK_EQ(counter_total(after, "tx_packets"), counters_get(&file, "tx_packets"));
-	CHECK_EQ(counter_total(after, "resets_tx_no_listener"), counters_get(&file, "resets_tx_no_listener"));
+	CHECK_EQ(counter_total(after, "resets_tx_no_listener"),
+		 counters_get(&file, "resets_tx_no_listener"));
 }
 
 static void counters_table(void)
@@ -348,7 +349,10 @@ static void text(void)
 
 static void full_disk(void)
 {
-	struct command command = { .args = ARGS("vsockstat", "-s"), .stdout_fd = NEED_OK(open("/dev/full", O_WRONLY)) };
+	struct command command = {
+		.args = ARGS("vsockstat", "-s"),
+		.stdout_fd = NEED_OK(open("/dev/full", O_WRONLY)),
+	};
 	struct output output;
 
 	command_start(&command);

@@ -17,7 +17,8 @@
 #include "vsock.h"
 
 #define FLOOD	6000
-#define TRACE(...)	ARGS("vsocktrace", "connect", "--json", "--ready-fd", READY_FD, ##__VA_ARGS__)
+#define TRACE(...) \
+	ARGS("vsocktrace", "connect", "--json", "--ready-fd", READY_FD, ##__VA_ARGS__)
 
 static struct command trace(const char *const *args)
 {
@@ -58,6 +59,11 @@ static double latency(json_t *event)
 
 	NEED(json_is_real(value));
 	return json_real_value(value);
+}
+
+static void check_latency(json_t *event, double from_ms, double to_ms)
+{
+	CHECK(latency(event) >= from_ms && latency(event) < to_ms);
 }
 
 static void check_event(json_t *event, unsigned int cid, unsigned int port, const char *result)
@@ -128,8 +134,8 @@ static void not_answered(void)
 	check_event(json_array_get(events, 0), SILENT_CID, 6789, "ETIMEDOUT");
 	check_event(json_array_get(events, 1), SILENT_CID, 6790, "ETIMEDOUT");
 	CHECK_EQ(number(json_array_get(events, 0), "local_cid"), own_cid());
-	CHECK(latency(json_array_get(events, 0)) >= 300 && latency(json_array_get(events, 0)) < 2000);
-	CHECK(latency(json_array_get(events, 1)) >= 100 && latency(json_array_get(events, 1)) < 2000);
+	check_latency(json_array_get(events, 0), 300, 2000);
+	check_latency(json_array_get(events, 1), 100, 2000);
 }
 
 static pid_t connect_in_child(unsigned int port)
@@ -273,11 +279,11 @@ static void text(void)
 	close(out[1]);
 	lines = fdopen(out[0], "r");
 
-	CHECK_TEXT(next_line(lines), "TIME            PROCESS                  LOCAL            PEER"
-		   "             RESULT        LATENCY(ms)\n");
+	CHECK_TEXT(next_line(lines), "TIME            PROCESS                  LOCAL            "
+				     "PEER             RESULT        LATENCY(ms)\n");
 	CHECK_OUTCOME(vm_connect(stream_socket(), VMADDR_CID_LOCAL, port), "ECONNRESET");
-	CHECK_EQ(sscanf(next_line(lines), "%31s %63s %31s %31s %31s %lf\n", time, process, local, peer,
-			result, &latency), 6);
+	CHECK_EQ(sscanf(next_line(lines), "%31s %63s %31s %31s %31s %lf\n", time, process, local,
+			peer, result, &latency), 6);
 	CHECK_EQ(strlen(time), strlen("12:00:00.000000"));
 	snprintf(want, sizeof(want), "tools_guest(%d)", getpid());
 	CHECK_TEXT(process, want);

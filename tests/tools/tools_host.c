@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The tools' parts that need no driver: what they print, what they refuse, what they make of data. */
+/* The tools' parts that need no driver: what they make of data, print and refuse. */
 #include <linux/sock_diag.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +62,8 @@ static void durations(void)
 		{ 1000000, "1.0ms" }, { 12345678, "12.3ms" }, { 999999999, "999.9ms" },
 		{ 1000000000, "1.0s" }, { 59999999999, "59.9s" }, { 60000000000, "1m00s" },
 		{ 245000000000, "4m05s" }, { 3599999999999, "59m59s" }, { 3600000000000, "1h00m" },
-		{ 86399999999999, "23h59m" }, { 86400000000000, "1d00h" }, { UINT64_MAX, "213503d23h" },
+		{ 86399999999999, "23h59m" }, { 86400000000000, "1d00h" },
+		{ UINT64_MAX, "213503d23h" },
 	};
 	char text[FORMAT_DURATION_LEN];
 
@@ -169,7 +170,8 @@ static void info_of_another_version(void)
 	char longer[sizeof(some_info) + 64] = {};
 	struct socket sock;
 
-	mnl_attr_put(nlh, GLASS_VSOCK_DIAG_INFO, offsetof(struct glass_vsock_info, tx_bytes), &some_info);
+	mnl_attr_put(nlh, GLASS_VSOCK_DIAG_INFO, offsetof(struct glass_vsock_info, tx_bytes),
+		     &some_info);
 	NEED(!sockets_parse(nlh, &sock));
 	CHECK_EQ(sock.info.rx_queued, 17);
 	CHECK_EQ(sock.info.tx_bytes, 0);
@@ -217,7 +219,8 @@ static const struct test socket_tests[] = {
 static void sorted_owners(void)
 {
 	struct owner list[] = {
-		{ 9, 2, "b" }, { 5, 7, "a" }, { 9, 1, "a" }, { 9, 2, "b" }, { 5, 7, "a" }, { 9, 2, "b" },
+		{ 9, 2, "b" }, { 5, 7, "a" }, { 9, 1, "a" },
+		{ 9, 2, "b" }, { 5, 7, "a" }, { 9, 2, "b" },
 	};
 	struct owners owners = { list, 6 };
 
@@ -278,6 +281,12 @@ static const char *table(const struct print_args *args)
 	return text;
 }
 
+static const char *columns_of(const struct view *view, const char *output,
+			      const struct socket *sock)
+{
+	return table(&(struct print_args){ view, { .output = output }, sock, 1 });
+}
+
 static json_t *json_rows(const struct print_args *args)
 {
 	json_t *json = json_loads(table(args), JSON_REJECT_DUPLICATES, NULL);
@@ -285,6 +294,13 @@ static json_t *json_rows(const struct print_args *args)
 
 	NEED(json_is_array(rows));
 	return rows;
+}
+
+static json_t *json_of(const struct socket *sock)
+{
+	struct print_args args = { &sockets_view, { .json = true }, sock, 1 };
+
+	return json_array_get(json_rows(&args), 0);
 }
 
 static struct socket with_info(void)
@@ -312,9 +328,10 @@ static void usual_columns(void)
 
 	sock.owners = owners;
 	sock.owner_count = 2;
+	sock.info.tx_bytes = 30000;
 	CHECK_TEXT(table(&(struct print_args){ &connections_view, {}, &sock, 1 }),
-		   "STATE       TYPE   LOCAL  PEER RECV_Q CREDIT                 TX_BYTES RX_BYTES   AGE PROCESS\n"
-		   "ESTABLISHED stream 3:1024 2:22     17 1000/65536 18446744073709551615        0 12.3s cat(12),dog(13)\n");
+		   "STATE       TYPE   LOCAL  PEER RECV_Q CREDIT     TX_BYTES RX_BYTES   AGE PROCESS\n"
+		   "ESTABLISHED stream 3:1024 2:22     17 1000/65536    30000        0 12.3s cat(12),dog(13)\n");
 }
 
 static void json_of_a_socket(void)
@@ -326,7 +343,7 @@ static void json_of_a_socket(void)
 	sock.owners = owners;
 	sock.owner_count = 2;
 	sock.info.tx_bytes = 1ULL << 40;
-	row = json_array_get(json_rows(&(struct print_args){ &sockets_view, { .json = true }, &sock, 1 }), 0);
+	row = json_of(&sock);
 	CHECK_TEXT(string(row, "state"), "ESTABLISHED");
 	CHECK_TEXT(string(row, "local"), "3:1024");
 	CHECK_EQ(number(row, "local_cid"), 3);
@@ -349,10 +366,11 @@ static void json_of_a_socket(void)
 static void json_of_a_stock_socket(void)
 {
 	static const char *const known[] = {
-		"state", "type", "local", "peer", "local_cid", "local_port", "peer_cid", "peer_port", "inode",
+		"state", "type", "local", "peer", "local_cid", "local_port", "peer_cid",
+		"peer_port", "inode",
 	};
 	struct socket sock = without_info();
-	json_t *row = json_array_get(json_rows(&(struct print_args){ &sockets_view, { .json = true }, &sock, 1 }), 0);
+	json_t *row = json_of(&sock);
 	const char *field;
 	json_t *value;
 	size_t nulls = 0;
@@ -371,9 +389,9 @@ static void wildcards(void)
 
 	sock.msg.vdiag_state = GLASS_VSOCK_CLOSED;
 	sock.msg.vdiag_src_cid = sock.msg.vdiag_src_port = ANY;
-	CHECK_TEXT(table(&(struct print_args){ &sockets_view, { .output = "state,local,local_cid" }, &sock, 1 }),
+	CHECK_TEXT(columns_of(&sockets_view, "state,local,local_cid", &sock),
 		   "STATE  LOCAL LOCAL_CID\nCLOSED *:*           *\n");
-	row = json_array_get(json_rows(&(struct print_args){ &sockets_view, { .json = true }, &sock, 1 }), 0);
+	row = json_of(&sock);
 	CHECK_EQ(number(row, "local_cid"), ANY);
 }
 
@@ -395,11 +413,13 @@ static void chosen_columns(void)
 	struct socket sock = with_info();
 	const char *text;
 
-	text = table(&(struct print_args){ &listeners_view, { .output = "+inode,TYPE" }, &sock, 1 });
+	text = columns_of(&listeners_view, "+inode,TYPE", &sock);
 	CHECK(!strncmp(text, "TYPE   LOCAL  ACCEPT_Q   AGE PROCESS INODE\n", 43));
 
-	text = table(&(struct print_args){ &listeners_view, { .output = "PEER,PEER", .json = true }, &sock, 1 });
-	CHECK_TEXT(text, "{\n   \"listeners\": [\n      {\n         \"peer\": \"2:22\"\n      }\n   ]\n}\n");
+	text = table(&(struct print_args){
+		&listeners_view, { .output = "PEER,PEER", .json = true }, &sock, 1 });
+	CHECK_TEXT(text, "{\n   \"listeners\": [\n"
+			 "      {\n         \"peer\": \"2:22\"\n      }\n   ]\n}\n");
 }
 
 static void unknown_columns(void)
@@ -417,8 +437,10 @@ static void unknown_columns(void)
 
 static void nothing(void)
 {
+	struct print_args as_json = { &connections_view, { .json = true }, NULL, 0 };
+
 	CHECK_TEXT(table(&(struct print_args){ &connections_view, {}, NULL, 0 }), "");
-	CHECK_EQ(json_array_size(json_rows(&(struct print_args){ &connections_view, { .json = true }, NULL, 0 })), 0);
+	CHECK_EQ(json_array_size(json_rows(&as_json)), 0);
 }
 
 static const struct test table_tests[] = {
@@ -444,7 +466,8 @@ static FILE *text_file(const char *text)
 
 static void good_counters(void)
 {
-	static const char text[] = "tx_packets 5\nrx_packets 0\ndrops_bad_op 18446744073709551615\n";
+	static const char text[] = "tx_packets 5\nrx_packets 0\n"
+				   "drops_bad_op 18446744073709551615\n";
 	struct counter *list;
 	size_t count;
 
@@ -457,7 +480,8 @@ static void good_counters(void)
 	list = counters_parse(text_file(text), false, &count);
 	NEED(count == 2);
 	CHECK_TEXT(list[1].name, "drops_bad_op");
-	CHECK_TEXT(table(&(struct print_args){ &counters_view, {}, list, 1 }), "NAME       VALUE\ntx_packets     5\n");
+	CHECK_TEXT(table(&(struct print_args){ &counters_view, {}, list, 1 }),
+		   "NAME       VALUE\ntx_packets     5\n");
 }
 
 static void call_counters_parse(void *data)
@@ -469,11 +493,14 @@ static void call_counters_parse(void *data)
 
 static void bad_counters(void)
 {
-	static const char *const bad[] = { "tx_packets\n", "tx_packets x\n", "a 1 2\n", "a 1", "\n", "ok 1\n5\n" };
+	static const char *const bad[] = {
+		"tx_packets\n", "tx_packets x\n", "a 1 2\n", "a 1", "\n", "ok 1\n5\n",
+	};
 	int status;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		CHECK_CONTAINS(printed(call_counters_parse, (void *)bad[i], &status), "is not a counter");
+		CHECK_CONTAINS(printed(call_counters_parse, (void *)bad[i], &status),
+			       "is not a counter");
 		CHECK_EQ(WEXITSTATUS(status), 1);
 	}
 }
@@ -527,18 +554,24 @@ static void usage_errors(void)
 		{ { "vsocktrace" }, "a command is missing" },
 		{ { "vsocktrace", "frob" }, "unknown command 'frob'" },
 		{ { "vsocktrace", "--frob" }, "'--frob'" },
-		{ { "vsocktrace", "connect", "--frob" }, "vsocktrace connect: unrecognized option '--frob'" },
+		{ { "vsocktrace", "connect", "--frob" },
+		  "vsocktrace connect: unrecognized option '--frob'" },
 		{ { "vsocktrace", "connect", "extra" }, "unexpected argument 'extra'" },
-		{ { "vsocktrace", "connect", "-p", "0" }, "--pid takes a whole number from 1 up, not '0'" },
+		{ { "vsocktrace", "connect", "-p", "0" },
+		  "--pid takes a whole number from 1 up, not '0'" },
 		{ { "vsocktrace", "connect", "-p", "12x" }, "not '12x'" },
 		{ { "vsocktrace", "connect", "-p", "99999999999" }, "not '99999999999'" },
-		{ { "vsocktrace", "connect", "--duration", "soon" }, "--duration takes a number of seconds, not 'soon'" },
+		{ { "vsocktrace", "connect", "--duration", "soon" },
+		  "--duration takes a number of seconds, not 'soon'" },
 		{ { "vsocktrace", "connect", "--duration", "-1" }, "not '-1'" },
 		{ { "vsocktrace", "connect", "--duration", "nan" }, "not 'nan'" },
 		{ { "vsocktrace", "connect", "--duration", "1e99" }, "not '1e99'" },
-		{ { "vsocktrace", "connect", "--duration", "0" }, "--duration has to be more than zero" },
-		{ { "vsocktrace", "connect", "--min-ms", "" }, "--min-ms takes a number of milliseconds, not ''" },
-		{ { "vsocktrace", "connect", "--ready-fd", "77" }, "file descriptor 77 is not open" },
+		{ { "vsocktrace", "connect", "--duration", "0" },
+		  "--duration has to be more than zero" },
+		{ { "vsocktrace", "connect", "--min-ms", "" },
+		  "--min-ms takes a number of milliseconds, not ''" },
+		{ { "vsocktrace", "connect", "--ready-fd", "77" },
+		  "file descriptor 77 is not open" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -25,6 +25,13 @@ static struct glass_credit credit_at(uint32_t start, uint32_t buf_alloc)
 	return c;
 }
 
+static bool tell_nobody(struct glass_credit *c)
+{
+	__u32 buf_alloc, fwd_cnt;
+
+	return glass_credit_tell(c, &buf_alloc, &fwd_cnt);
+}
+
 static void fresh(void)
 {
 	struct glass_credit c;
@@ -131,7 +138,8 @@ static void receiving(void)
 		CHECK_EQ(glass_credit_rx_queued(&c), 700);
 		/* The peer does not know yet. */
 		CHECK_EQ(glass_credit_rx_free(&c), 0);
-		c.told_fwd_cnt = c.fwd_cnt;
+		CHECK(tell_nobody(&c));
+		CHECK(!tell_nobody(&c));
 		CHECK_EQ(glass_credit_rx_free(&c), 300);
 		CHECK(glass_credit_admit(&c, 300));
 		CHECK(!glass_credit_admit(&c, 1));
@@ -145,13 +153,17 @@ static void shrinking_own(void)
 
 	CHECK(glass_credit_admit(&c, 4000));
 	glass_credit_set_buf_alloc(&c, 1000);
+	CHECK_EQ(glass_credit_rx_free(&c), 6000);
+	CHECK(tell_nobody(&c));
 	CHECK_EQ(glass_credit_rx_free(&c), 0);
 	CHECK(glass_credit_admit(&c, 6000));
 	CHECK(!glass_credit_admit(&c, 1));
 	glass_credit_consumed(&c, 10000);
-	c.told_fwd_cnt = c.fwd_cnt;
+	CHECK(tell_nobody(&c));
 	CHECK_EQ(glass_credit_rx_free(&c), 1000);
 	glass_credit_set_buf_alloc(&c, 20000);
+	CHECK_EQ(glass_credit_rx_free(&c), 1000);
+	CHECK(tell_nobody(&c));
 	CHECK_EQ(glass_credit_rx_free(&c), 20000);
 	CHECK(glass_credit_admit(&c, 20000));
 }
@@ -169,7 +181,7 @@ static void due(void)
 	CHECK(!glass_credit_update_due(&c, 0));
 	glass_credit_consumed(&c, 1);
 	CHECK(glass_credit_update_due(&c, 0));
-	c.told_fwd_cnt = c.fwd_cnt;
+	CHECK(tell_nobody(&c));
 	CHECK(!glass_credit_update_due(&c, 0));
 	CHECK(!glass_credit_update_due(&c, 1000));
 }
@@ -236,12 +248,12 @@ static void sender_model(void)
 static void receiver_model(void)
 {
 	uint64_t seed = 11, got = 0xffffff00, read = got, told = got;
-	uint64_t size = 5000, largest = size;
+	uint64_t size = 5000, largest = size, told_size = size;
 	struct glass_credit c = credit_at(got, size);
 
 	for (int i = 0; i < 500000; i++) {
 		uint64_t room = largest > got - read ? largest - (got - read) : 0;
-		uint64_t known = size > got - told ? size - (got - told) : 0;
+		uint64_t known = told_size > got - told ? told_size - (got - told) : 0;
 		uint64_t wanted = random_below(&seed, 8000), n;
 
 		NEED(glass_credit_rx_queued(&c) == got - read);
@@ -260,8 +272,9 @@ static void receiver_model(void)
 			read += n;
 			break;
 		case 2:
-			c.told_fwd_cnt = c.fwd_cnt;
+			NEED(tell_nobody(&c) == (told != read || told_size != size));
 			told = read;
+			told_size = size;
 			break;
 		default:
 			if (random_below(&seed, 100))
@@ -288,10 +301,12 @@ struct pair {
 
 static void tell(struct pair *p)
 {
+	struct news *news = &p->way[p->last % 64];
+
 	if (p->last - p->first == 64)
 		return;
-	p->way[p->last++ % 64] = (struct news) { p->receiver.buf_alloc, p->receiver.fwd_cnt };
-	p->receiver.told_fwd_cnt = p->receiver.fwd_cnt;
+	p->last++;
+	glass_credit_tell(&p->receiver, &news->buf_alloc, &news->fwd_cnt);
 }
 
 static void hear(struct pair *p)
