@@ -223,7 +223,7 @@ struct glass_vsock_info {
 
 	__u64 tx_bytes;
 	__u64 rx_bytes;
-	__u64 tx_packets;
+	__u64 tx_packets;		/* of data */
 	__u64 rx_packets;
 	__u64 stalls[GLASS_VSOCK_STALL_MAX];
 	__u64 stall_age_ns;		/* of the present stall */

@@ -44,7 +44,6 @@ static void connect_child(struct sock *child, const struct glass_sock *listener,
 	gs->peer_port = request->src_port;
 	gs->transport = transport;
 	gs->arrived = GLASS_ARRIVED_RESPONSE;
-	gs->rx_packets = 1;
 	gs->last_activity = jiffies;
 	glass_credit_init(&gs->credit, glass_rx_window(gs));
 	glass_credit_peer_update(&gs->credit, request->buf_alloc,

@@ -25,8 +25,8 @@ static void set_buffer_size(struct sock *sk, u64 size)
 	struct glass_sock *gs = glass_sk(sk);
 	u32 granted = glass_rx_window(gs);
 
-	gs->buffer_size = min(max(size, gs->buffer_min_size),
-			      gs->buffer_max_size);
+	size = min(max(size, gs->buffer_min_size), gs->buffer_max_size);
+	gs->buffer_size = min_t(u64, size, U32_MAX);	/* as stock does */
 	if (glass_rx_window(gs) == granted || !gs->connected)
 		return;
 	glass_credit_set_buf_alloc(&gs->credit, glass_rx_window(gs));

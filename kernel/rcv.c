@@ -302,7 +302,6 @@ static enum arrival packet_arrives(struct sock *sk, struct sk_buff *skb)
 	if (!cb->reason)
 		cb->reason = op_arrives(gs, cb);
 
-	gs->rx_packets++;
 	gs->last_activity = jiffies;
 	glass_observe_rx(sk, skb);
 	if (harmless(cb->reason))
@@ -312,6 +311,7 @@ static enum arrival packet_arrives(struct sock *sk, struct sk_buff *skb)
 		return ARRIVAL_RCV;
 	}
 	gs->rx_bytes += cb->len;
+	gs->rx_packets += cb->op == GLASS_VSOCK_OP_RW;
 	if (cb->op == GLASS_VSOCK_OP_CREDIT_REQUEST)
 		return credit_asked(gs);
 	if (cb->op == GLASS_VSOCK_OP_CREDIT_UPDATE)

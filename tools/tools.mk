@@ -26,7 +26,8 @@ tools: $(TOOLS)
 $(BUILD)/vmlinux.h: tools/tools.mk
 	@mkdir -p $(@D)
 	release=$$(scripts/kernel-fetch $(TYPES_KERNEL)) && \
-	$(BPFTOOL) btf dump file "$(CACHE)/kernels/$$release/vmlinux.btf" format c >$@.new && mv $@.new $@
+	$(BPFTOOL) btf dump file "$(CACHE)/kernels/$$release/vmlinux.btf" format c >$@.new
+	mv $@.new $@
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(BUILD)/vmlinux.h
 	@mkdir -p $(@D)

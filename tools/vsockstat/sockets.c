@@ -40,7 +40,8 @@ int sockets_parse(const struct nlmsghdr *nlh, struct socket *sock)
 	if (sock->msg.vdiag_family != AF_VSOCK)
 		return -1;
 
-	return mnl_attr_parse(nlh, sizeof(sock->msg), parse_attribute, sock) > MNL_CB_ERROR ? 0 : -1;
+	mnl_attr_parse(nlh, sizeof(sock->msg), parse_attribute, sock);
+	return 0;
 }
 
 static int append(const struct nlmsghdr *nlh, void *data)
@@ -87,7 +88,7 @@ static void receive_answers(struct mnl_socket *nl, FILE *list)
 	}
 	if (result == MNL_CB_ERROR && errno == ENOENT)
 		errx(EXIT_FAILURE,
-		     "the loaded vsock driver lacks its sock_diag part: load it with 'modprobe vsock_diag'");
+		     "the loaded vsock driver lacks its sock_diag part: run 'modprobe vsock_diag'");
 	if (result == MNL_CB_ERROR)
 		err(EXIT_FAILURE, "cannot list vsock sockets");
 }

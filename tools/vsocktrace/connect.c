@@ -55,16 +55,16 @@ static const struct argp argp = {
 	.options = argp_options,
 	.parser = parse_option,
 	.children = children,
-	.doc = "Prints a line for each connect that has ended: when, whose, from where to where, its"
-	       " result and how long it took.\v"
+	.doc = "Prints a line for each connect that has ended: when, whose, from where to where,"
+	       " its result and how long it took.\v"
 	       "Examples:\n"
 	       "  vsocktrace connect                  every connect, until Ctrl-C\n"
 	       "  vsocktrace connect --min-ms 100     slow ones only\n"
 	       "  vsocktrace connect -p 4321 --json   those of one process, as JSON",
 };
 
-static const char header[] =
-	"TIME            PROCESS                  LOCAL            PEER             RESULT        LATENCY(ms)";
+static const char header[] = "TIME            PROCESS                  LOCAL            "
+			     "PEER             RESULT        LATENCY(ms)";
 
 static void print(const void *data)
 {

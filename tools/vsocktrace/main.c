@@ -89,7 +89,8 @@ int main(int argc, char **argv)
 		.options = argp_options,
 		.parser = parse_option,
 		.args_doc = "COMMAND [OPTION...]",
-		.doc = "Prints what happens on this machine's vsock sockets, as the glass_vsock driver tells it.\v ",
+		.doc = "Prints what happens on this machine's vsock sockets, as the glass_vsock"
+		       " driver tells it.\v ",
 		.help_filter = help_filter,
 	};
 	struct call call = {};
