@@ -43,6 +43,13 @@ unsigned int own_cid(void)
 	return cid;
 }
 
+const char *cid_name(unsigned int cid)
+{
+	if (cid == VMADDR_CID_ANY)
+		return "ANY";
+	return cid > VMADDR_CID_HOST && cid == own_cid() ? "own" : outcome(cid);
+}
+
 int stream_socket(void)
 {
 	return NEED_OK(socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0));

@@ -18,6 +18,7 @@ int vm_connect(int fd, unsigned int cid, unsigned int port);
 unsigned int own_cid(void);
 int stream_socket(void);
 int stream_nonblocking(void);
+const char *cid_name(unsigned int cid);			/* "ANY", "own" or the number */
 struct sockaddr_vm local_name(int fd);
 struct sockaddr_vm peer_name(int fd);
 int bound_socket(unsigned int cid, unsigned int *port);

@@ -29,9 +29,9 @@ static void names(void)
 	CHECK_EQ(local_name(server).svm_port, port);
 	CHECK_EQ(peer_name(client).svm_cid, cid);
 	CHECK_EQ(peer_name(client).svm_port, port);
-	row(NULL, outcome(local_name(server).svm_cid), "local CID of an accepted socket");
-	row(NULL, outcome(from.svm_cid), "peer CID of an accepted socket");
-	row(NULL, outcome((int)local_name(client).svm_cid), "local CID after connect");
+	row(NULL, cid_name(local_name(server).svm_cid), "local CID of an accepted socket");
+	row(NULL, cid_name(from.svm_cid), "peer CID of an accepted socket");
+	row(NULL, cid_name(local_name(client).svm_cid), "local CID after connect");
 }
 
 static void bound(void)

@@ -23,8 +23,7 @@ static void names(void)
 
 	CHECK_EQ(peer_name(fd).svm_cid, VMADDR_CID_HOST);
 	CHECK_EQ(peer_name(fd).svm_port, PEER_ECHO);
-	row(NULL, local_name(fd).svm_cid == own_cid() ? "own" :
-	    outcome((int)local_name(fd).svm_cid), "local CID after connect to the host");
+	row(NULL, cid_name(local_name(fd).svm_cid), "local CID after connect to the host");
 }
 
 static void echo(void)
@@ -104,8 +103,9 @@ static void nonblocking(void)
 {
 	int fd = stream_nonblocking();
 
-	row("EINPROGRESS|ok", outcome(vm_connect(fd, VMADDR_CID_HOST, PEER_ECHO)),
-	    "connect to the host, non-blocking");
+	/* The host may answer before the call returns: either is right, so neither is a row. */
+	if (vm_connect(fd, VMADDR_CID_HOST, PEER_ECHO))
+		CHECK_OUTCOME(-1, "EINPROGRESS");
 	NEED(ready(fd, POLLOUT, 10000));
 	CHECK_EQ(socket_error(fd), 0);
 	CHECK(stream_both(fd, 1000, 1, 1));
@@ -123,8 +123,7 @@ static void called(int fd[2], unsigned int bind_to)
 	fd[1] = NEED_OK(accept(listening, NULL, NULL));
 	CHECK_EQ(peer_name(fd[1]).svm_cid, VMADDR_CID_HOST);
 	CHECK_EQ(local_name(fd[1]).svm_port, port);
-	row("own", local_name(fd[1]).svm_cid == own_cid() ? "own" :
-	    outcome((int)local_name(fd[1]).svm_cid), "local CID of a connection from the host");
+	row("own", cid_name(local_name(fd[1]).svm_cid), "local CID of a connection from the host");
 	close(listening);
 }
 

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The module's life: for a guest in which the driver is installed and the
+ * stock modules are kept out, as tests/vm/guest does it.  The driver is loaded
+ * before each test, and again when all are done.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "data.h"
+#include "run.h"
+#include "vsock.h"
+
+#define DRIVER	"glass_vsock"
+#define STOCK	"vsock"
+#define IDLE	"lru_cache"	/* does nothing when it is loaded */
+
+static bool loaded(const char *module)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/module/%s/refcnt", module);
+	return !access(path, F_OK);
+}
+
+/* Its exit status, and in SAID, of SIZE bytes, its words. */
+static int modprobe(const char *args, char *said, size_t size)
+{
+	char command[64];
+	FILE *pipe;
+
+	snprintf(command, sizeof(command), "modprobe %s 2>&1", args);
+	pipe = popen(command, "re");
+	NEED(pipe != NULL);
+	said[fread(said, 1, size - 1, pipe)] = '\0';
+	return pclose(pipe);
+}
+
+static void load(const char *args)
+{
+	char said[512];
+
+	if (modprobe(args, said, sizeof(said)))
+		fail_at(__FILE__, __LINE__, true, "modprobe %s failed: %s", args, said);
+}
+
+static int unload_now(const char *module)
+{
+	return syscall(SYS_delete_module, module, O_NONBLOCK);
+}
+
+static long references(const char *module)
+{
+	char path[64];
+	FILE *file;
+	long count;
+
+	snprintf(path, sizeof(path), "/sys/module/%s/refcnt", module);
+	file = fopen(path, "re");
+	NEED(file != NULL);
+	NEED(fscanf(file, "%ld", &count) == 1);
+	fclose(file);
+	return count;
+}
+
+/* Sockets let go of the module when RCU has freed them, which nobody tells. */
+static void await_unused(const char *module)
+{
+	double end = seconds() + 5;
+
+	while (references(module)) {
+		struct timespec pause = { 0, 10000000 };
+
+		if (seconds() > end)
+			fail_at(__FILE__, __LINE__, true, "%s is still in use after 5 seconds",
+				module);
+		nanosleep(&pause, NULL);
+	}
+}
+
+static void unload(const char *module)
+{
+	await_unused(module);
+	NEED_OK(unload_now(module));
+}
+
+static void setup(void)
+{
+	if (loaded(STOCK) && unload_now(STOCK))
+		skip("the stock driver is in use: give a guest without STOCK=1");
+	if (!loaded(DRIVER))
+		load(DRIVER);
+}
+
+/* The slab caches of the driver that are there. */
+static int caches(void)
+{
+	FILE *file = fopen("/proc/slabinfo", "re");
+	char line[512];
+	int count = 0;
+
+	NEED(file != NULL);
+	while (fgets(line, sizeof(line), file))
+		count += !strncmp(line, DRIVER, strlen(DRIVER));
+	fclose(file);
+	return count;
+}
+
+static int log_open(void)
+{
+	int fd = NEED_OK(open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+
+	NEED_OK(lseek(fd, 0, SEEK_END));
+	return fd;
+}
+
+/* The driver's lines since log_open(); the last of them in LINE, of 1024 bytes. */
+static int log_lines(int fd, char *line)
+{
+	char record[8192];
+	int count = 0;
+	ssize_t got;
+
+	while ((got = read(fd, record, sizeof(record) - 1)) > 0) {
+		char *message;
+
+		record[got] = '\0';
+		message = strchr(record, ';');
+		NEED(message != NULL);
+		if (strncmp(++message, DRIVER ":", strlen(DRIVER ":")))
+			continue;
+		snprintf(line, 1024, "%s", message);
+		count++;
+	}
+	CHECK_OUTCOME(got, "EAGAIN");
+	close(fd);
+	return count;
+}
+
+static void use(void)
+{
+	char data[10000];
+	int fd[2];
+
+	connected_pair(VMADDR_CID_LOCAL, fd);
+	data_fill(data, sizeof(data), 1, 0);
+	NEED(send_all(fd[0], data, sizeof(data)) == sizeof(data));
+	NEED(recv_all(fd[1], data, sizeof(data)) == sizeof(data));
+	CHECK(data_matches(data, sizeof(data), 1, 0));
+	close(fd[0]);
+	close(fd[1]);
+}
+
+static void beside_stock(void)
+{
+	char said[512], line[1024] = "";
+	int log;
+
+	unload(DRIVER);
+	/* What modprobe is told to do for that name, it does not do here. */
+	load("--ignore-install " STOCK);
+	log = log_open();
+	CHECK(modprobe(DRIVER, said, sizeof(said)) != 0);
+	CHECK(strstr(said, strerror(EBUSY)) != NULL);
+	CHECK(!loaded(DRIVER));
+	CHECK_EQ(caches(), 0);
+	CHECK_EQ(log_lines(log, line), 1);
+	CHECK(strstr(line, "unload it") && strstr(line, "/etc/modprobe.d"));
+	/* Stock has not been disturbed. */
+	close(stream_socket());
+	unload(STOCK);
+	load(DRIVER);
+	use();
+}
+
+static void by_alias(void)
+{
+	if (access("/etc/modprobe.d/glass-vsock.conf", F_OK))
+		skip("nothing keeps the stock modules out: give a guest without NONE=1");
+	unload(DRIVER);
+	CHECK(!loaded(DRIVER));
+	close(stream_socket());
+	CHECK(loaded(DRIVER));
+	CHECK(!loaded(STOCK));
+	use();
+}
+
+/* FD[0], and FD[1] if it is not -1, use the module. */
+static void check_refused(const char *holder, const int fd[2])
+{
+	const char *seen = outcome(unload_now(DRIVER));
+
+	if (strcmp(seen, "EAGAIN"))
+		fail_at(__FILE__, __LINE__, true, "expected unload with %s open to be EAGAIN, got %s",
+			holder, seen);
+	use();
+	close(fd[0]);
+	if (fd[1] >= 0)
+		close(fd[1]);
+	unload(DRIVER);
+	CHECK_EQ(caches(), 0);
+	load(DRIVER);
+}
+
+static void in_use(void)
+{
+	int fd[2] = { stream_socket(), -1 };
+	unsigned int port;
+
+	check_refused("a socket", fd);
+	fd[0] = listener(VMADDR_CID_ANY, 1, &port);
+	check_refused("a listener", fd);
+	fd[0] = NEED_OK(open("/dev/vsock", O_RDONLY | O_CLOEXEC));
+	check_refused("/dev/vsock", fd);
+	connected_pair(VMADDR_CID_LOCAL, fd);
+	check_refused("a connection", fd);
+	connected_pair(VMADDR_CID_LOCAL, fd);
+	close(fd[0]);
+	fd[0] = fd[1];
+	fd[1] = -1;
+	check_refused("an accepted socket", fd);
+	fd[0] = listener(VMADDR_CID_ANY, 1, &port);
+	fd[1] = connected(VMADDR_CID_LOCAL, port);
+	check_refused("a connection that is not accepted", fd);
+}
+
+/* Memory */
+
+static long memory_free(void)
+{
+	FILE *file;
+	long kib;
+	int fd;
+
+	fd = NEED_OK(open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC));
+	NEED_OK(write(fd, "3", 1));
+	close(fd);
+	file = fopen("/proc/meminfo", "re");
+	NEED(file != NULL);
+	NEED(fscanf(file, "MemTotal: %*d kB MemFree: %ld", &kib) == 1);
+	fclose(file);
+	return kib;
+}
+
+static void cycle_driver(void)
+{
+	load(DRIVER);
+	CHECK_EQ(caches(), 1);
+	use();
+	unload(DRIVER);
+	CHECK_EQ(caches(), 0);
+	CHECK(!loaded(DRIVER));
+}
+
+static void cycle_idle(void)
+{
+	load(IDLE);
+	unload(IDLE);
+}
+
+/* 100 cycles.  Free memory after every tenth from the 20th on, first to last. */
+#define SAMPLES	9
+
+static void cycles(void (*cycle)(void), long sample[SAMPLES])
+{
+	for (int i = 1; i <= 100; i++) {
+		cycle();
+		if (i >= 20 && i % 10 == 0)
+			sample[i / 10 - 2] = memory_free();
+	}
+}
+
+static void hundred_times(void)
+{
+	long driver[SAMPLES], idle[SAMPLES], least, most;
+
+	unload(DRIVER);
+	cycles(cycle_idle, idle);
+	cycles(cycle_driver, driver);
+	for (int i = 0; i < SAMPLES; i++)
+		fprintf(stderr, "%d idle %ld driver %ld\n", i, idle[i], driver[i]);
+	least = most = idle[0];
+	for (int i = 1; i < SAMPLES; i++) {
+		least = idle[i] < least ? idle[i] : least;
+		most = idle[i] > most ? idle[i] : most;
+	}
+	if (labs(driver[0] - driver[SAMPLES - 1]) > most - least)
+		fail_at(__FILE__, __LINE__, false,
+			"free memory went from %ld to %ld KiB; noise is %ld KiB",
+			driver[0], driver[SAMPLES - 1], most - least);
+}
+
+static const struct test module_tests[] = {
+	TEST("modprobe beside the stock driver", beside_stock),
+	TEST("a socket loads the module", by_alias),
+	TEST("unload while in use, and after", in_use, .deadline = 60),
+	TEST("loaded, used and unloaded 100 times", hundred_times, .deadline = 300),
+	{ .name = NULL },
+};
+
+static const struct suite suites[] = {
+	SUITE("module", module_tests, .setup = setup),
+	{ .name = NULL },
+};
+
+int main(int argc, char **argv)
+{
+	int status = run_suites(argc, argv, suites);
+
+	/* Whoever runs next in this guest expects it. */
+	if (!loaded(DRIVER) && !loaded(STOCK) && system("modprobe " DRIVER))
+		return 1;
+	return status;
+}
