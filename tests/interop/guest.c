@@ -62,7 +62,8 @@ void guest_prepare(struct guest *guest, const char *const settings[])
 
 static void say(struct guest *guest, const char *text)
 {
-	NEED(write(guest->in, text, strlen(text)) == (ssize_t)strlen(text));
+	if (write(guest->in, text, strlen(text)) < 0)
+		fail_at(__FILE__, __LINE__, true, "the guest is gone");
 }
 
 /* Byte by byte: what follows the line may be for another process. */
@@ -71,7 +72,8 @@ static const char *next_line(struct guest *guest)
 	size_t used;
 
 	for (used = 0; used < sizeof(guest->line); used++) {
-		NEED(read(guest->out, guest->line + used, 1) == 1);
+		if (read(guest->out, guest->line + used, 1) != 1)
+			fail_at(__FILE__, __LINE__, true, "the guest is gone");
 		if (guest->line[used] == '\n')
 			break;
 	}

@@ -165,14 +165,14 @@ static const struct test host_tests[] = {
 #define FILE_SIZE	(4 * MIB + 321)
 #define FILE_SEED	65
 
-/* One listens on $PORT and stores what comes in $GOT, one sends $DATA to the host's. */
+/* One listens on $PORT and stores what comes in $GOT, one sends $DATA to the host's $PORT. */
 struct program {
 	const char *listen, *connect;
 };
 
 static const struct program socat = {
 	"socat -d -d -u VSOCK-LISTEN:$PORT CREATE:$GOT 2>&1",
-	/* -t: its input ends long before the host has read all, and closes. */
+	/* The host closes when it has all: wait for that. */
 	"socat -t 30 VSOCK-CONNECT:2:$PORT OPEN:$DATA,rdonly!!CREATE:$GOT",
 };
 
@@ -399,20 +399,22 @@ static void read_kernels(void)
 	fclose(list);
 }
 
-static void run_device(void)
+static bool is_used(unsigned int cid)
 {
-	FILE *fetch = popen("scripts/device-fetch", "re");
-	char program[256], vm[KERNELS_MAX + 1][256], path[64];
+	return cid == OUR_CID || *kernels[cid - STOCK_CID];
+}
+
+static void run_device(char *program)
+{
+	char vm[KERNELS_MAX + 1][256], path[64];
 	char *args[2 * (KERNELS_MAX + 1) + 2] = { program };
 	int count = 1;
 
-	if (!fetch || fscanf(fetch, "%255s", program) != 1)
-		_exit(1);
-	for (int cid = OUR_CID; cid == OUR_CID || *kernels[cid - STOCK_CID]; cid++) {
+	for (unsigned int cid = OUR_CID; is_used(cid); cid++) {
 		char *one = vm[cid - OUR_CID];
 
 		vhost_path(path, sizeof(path), cid);
-		snprintf(one, sizeof(vm[0]), "guest-cid=%d,socket=%s,uds-path=%s/host%d,groups=all",
+		snprintf(one, sizeof(vm[0]), "guest-cid=%u,socket=%s,uds-path=%s/host%u,groups=all",
 			 cid, path, directory, cid);
 		args[count++] = "--vm";
 		args[count++] = one;
@@ -456,14 +458,18 @@ static void await_device(pid_t device, int created, unsigned int cid)
 
 static void start_device(void)
 {
+	FILE *fetch = popen("scripts/device-fetch", "re");
 	int created = inotify_init1(IN_CLOEXEC);
+	char program[256];
 	pid_t device;
 
+	if (!fetch || fscanf(fetch, "%255s", program) != 1 || pclose(fetch))
+		give_up("no vhost-device-vsock");
 	inotify_add_watch(created, directory, IN_CREATE);
 	device = child(SIGKILL);
 	if (!device)
-		run_device();
-	for (int cid = OUR_CID; cid == OUR_CID || *kernels[cid - STOCK_CID]; cid++)
+		run_device(program);
+	for (unsigned int cid = OUR_CID; is_used(cid); cid++)
 		await_device(device, created, cid);
 	close(created);
 }
