@@ -102,8 +102,8 @@ static void a_connection(void)
 	CHECK_EQ(number(server, "tx_bytes"), 77);
 	CHECK_EQ(number(server, "rx_bytes"), 30000);
 	CHECK_EQ(number(server, "recv_q"), 20000);
-	/* Of all kinds, and every one has arrived. */
-	CHECK(number(client, "tx_packets") >= 2);
+	/* Of data, and every one has arrived. */
+	CHECK(number(client, "tx_packets") >= 1);
 	CHECK_EQ(number(client, "tx_packets"), number(server, "rx_packets"));
 	CHECK_EQ(number(server, "tx_packets"), number(client, "rx_packets"));
 	CHECK(is_null(client, "accept_q"));

@@ -271,8 +271,8 @@ static const struct column columns[] = {
 
 	AT("TX_BYTES", info_u64, info.tx_bytes, "bytes sent"),
 	AT("RX_BYTES", info_u64, info.rx_bytes, "bytes received"),
-	AT("TX_PACKETS", info_u64, info.tx_packets, "packets sent, of all kinds"),
-	AT("RX_PACKETS", info_u64, info.rx_packets, "packets received, of all kinds"),
+	AT("TX_PACKETS", info_u64, info.tx_packets, "packets of data sent"),
+	AT("RX_PACKETS", info_u64, info.rx_packets, "packets of data received"),
 
 	TEXT("STALL", stall, "what a blocked sender waits for"),
 	AT("STALL_AGE", info_time, info.stall_age_ns, "for how long it has waited"),
