@@ -123,6 +123,25 @@ static inline struct glass_cb *GLASS_CB(struct sk_buff *skb)
 	return (struct glass_cb *)skb->cb;
 }
 
+/* The header as the wire and those who trace have it. */
+static inline struct glass_vsock_hdr glass_packet_hdr(struct sk_buff *skb)
+{
+	const struct glass_cb *cb = GLASS_CB(skb);
+
+	return (struct glass_vsock_hdr) {
+		.src_cid = cb->src_cid,
+		.dst_cid = cb->dst_cid,
+		.src_port = cb->src_port,
+		.dst_port = cb->dst_port,
+		.len = cb->len,
+		.type = cb->type,
+		.op = cb->op,
+		.flags = cb->flags,
+		.buf_alloc = cb->buf_alloc,
+		.fwd_cnt = cb->fwd_cnt,
+	};
+}
+
 /* The wire type of a socket's packets. */
 static inline u8 glass_wire_type(const struct sock *sk)
 {

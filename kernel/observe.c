@@ -7,34 +7,15 @@
 #include "observe.h"
 #include "stats.h"
 
-/* The header as the contract has it, made only for those who trace. */
-static struct glass_vsock_hdr public_hdr(struct sk_buff *skb)
-{
-	const struct glass_cb *cb = GLASS_CB(skb);
-
-	return (struct glass_vsock_hdr) {
-		.src_cid = cb->src_cid,
-		.dst_cid = cb->dst_cid,
-		.src_port = cb->src_port,
-		.dst_port = cb->dst_port,
-		.len = cb->len,
-		.type = cb->type,
-		.op = cb->op,
-		.flags = cb->flags,
-		.buf_alloc = cb->buf_alloc,
-		.fwd_cnt = cb->fwd_cnt,
-	};
-}
-
 void glass_observe_tx(struct sock *sk, struct sk_buff *skb)
 {
 	glass_count_tx(GLASS_CB(skb)->op, GLASS_CB(skb)->len);
 	if (sk && trace_packet_tx_enabled()) {
-		struct glass_vsock_hdr hdr = public_hdr(skb);
+		struct glass_vsock_hdr hdr = glass_packet_hdr(skb);
 
 		trace_packet_tx(sk, &hdr);
 	} else if (!sk && trace_packet_tx_nosk_enabled()) {
-		struct glass_vsock_hdr hdr = public_hdr(skb);
+		struct glass_vsock_hdr hdr = glass_packet_hdr(skb);
 
 		trace_packet_tx_nosk(&hdr);
 	}
@@ -43,11 +24,11 @@ void glass_observe_tx(struct sock *sk, struct sk_buff *skb)
 void glass_observe_tx_done(struct sock *sk, struct sk_buff *skb)
 {
 	if (sk && trace_packet_tx_done_enabled()) {
-		struct glass_vsock_hdr hdr = public_hdr(skb);
+		struct glass_vsock_hdr hdr = glass_packet_hdr(skb);
 
 		trace_packet_tx_done(sk, &hdr);
 	} else if (!sk && trace_packet_tx_done_nosk_enabled()) {
-		struct glass_vsock_hdr hdr = public_hdr(skb);
+		struct glass_vsock_hdr hdr = glass_packet_hdr(skb);
 
 		trace_packet_tx_done_nosk(&hdr);
 	}
@@ -59,11 +40,11 @@ void glass_observe_rx(struct sock *sk, struct sk_buff *skb)
 
 	glass_count_rx(cb->op, cb->len);
 	if (sk && trace_packet_rx_enabled()) {
-		struct glass_vsock_hdr hdr = public_hdr(skb);
+		struct glass_vsock_hdr hdr = glass_packet_hdr(skb);
 
 		trace_packet_rx(sk, &hdr, cb->reason);
 	} else if (!sk && trace_packet_rx_nosk_enabled()) {
-		struct glass_vsock_hdr hdr = public_hdr(skb);
+		struct glass_vsock_hdr hdr = glass_packet_hdr(skb);
 
 		trace_packet_rx_nosk(&hdr, cb->reason);
 	}
@@ -74,11 +55,11 @@ void glass_observe_drop(struct sock *sk, struct sk_buff *skb,
 {
 	glass_count(drops[reason]);
 	if (sk && trace_drop_enabled()) {
-		struct glass_vsock_hdr hdr = public_hdr(skb);
+		struct glass_vsock_hdr hdr = glass_packet_hdr(skb);
 
 		trace_drop(sk, &hdr, reason);
 	} else if (!sk && trace_drop_nosk_enabled()) {
-		struct glass_vsock_hdr hdr = public_hdr(skb);
+		struct glass_vsock_hdr hdr = glass_packet_hdr(skb);
 
 		trace_drop_nosk(&hdr, reason);
 	}
@@ -109,7 +90,7 @@ void glass_observe_reset_nosk(struct sk_buff *skb,
 {
 	glass_count(resets_tx[reason]);
 	if (trace_reset_nosk_enabled()) {
-		struct glass_vsock_hdr hdr = public_hdr(skb);
+		struct glass_vsock_hdr hdr = glass_packet_hdr(skb);
 
 		trace_reset_nosk(&hdr, GLASS_VSOCK_TX, reason);
 	}

@@ -38,19 +38,7 @@ static int ring_add(struct glass_device *dev, struct sk_buff *skb)
 
 static void write_header(struct sk_buff *skb)
 {
-	const struct glass_cb *cb = GLASS_CB(skb);
-	const struct glass_vsock_hdr hdr = {
-		.src_cid = cb->src_cid,
-		.dst_cid = cb->dst_cid,
-		.src_port = cb->src_port,
-		.dst_port = cb->dst_port,
-		.len = cb->len,
-		.type = cb->type,
-		.op = cb->op,
-		.flags = cb->flags,
-		.buf_alloc = cb->buf_alloc,
-		.fwd_cnt = cb->fwd_cnt,
-	};
+	const struct glass_vsock_hdr hdr = glass_packet_hdr(skb);
 
 	glass_hdr_encode(&hdr, skb->data - GLASS_HDR_LEN);
 }
