@@ -21,6 +21,16 @@ need() {
 	done
 }
 
+# await_line FILE PATTERN PID: wait until a line of FILE matches, which that process writes.
+await_line() {
+	local lines tail
+	exec {lines}< <(exec tail -n +1 -f --pid="$3" "$1")
+	tail=$!
+	timeout 30 grep -q -m 1 -- "$2" <&"$lines" || die "waited in vain for '$2' in $1: $(tail -n 3 "$1")"
+	kill "$tail" 2>/dev/null || true
+	exec {lines}<&-
+}
+
 # The file of a lock is never removed: a lock on a removed file would lock nobody out.
 lock() {
 	mkdir -p "$(dirname "$1")"
