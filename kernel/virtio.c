@@ -144,6 +144,10 @@ static int device_start(struct glass_device *dev)
 	unsigned int i;
 	int err;
 
+	if (rcu_access_pointer(glass_the_device)) {
+		dev_err(&dev->vdev->dev, "another vsock device is in use already\n");
+		return -EBUSY;
+	}
 	err = read_cid(dev);
 	if (err)
 		return err;
@@ -174,6 +178,8 @@ static int device_start(struct glass_device *dev)
 /* The reverse; connections end with ECONNRESET.  the_device_lock held. */
 static void device_stop(struct glass_device *dev)
 {
+	if (rcu_access_pointer(glass_the_device) != dev)
+		return;	/* it could not be restored */
 	RCU_INIT_POINTER(glass_the_device, NULL);
 	synchronize_net();
 
@@ -220,23 +226,16 @@ static void device_free(struct glass_device *dev)
 
 static int glass_probe(struct virtio_device *vdev)
 {
-	struct glass_device *dev;
-	int err = -EBUSY;
+	struct glass_device *dev = device_alloc(vdev);
+	int err;
 
-	mutex_lock(&the_device_lock);
-	if (rcu_access_pointer(glass_the_device)) {
-		dev_err(&vdev->dev, "another vsock device is in use already\n");
-		goto out;
-	}
-	err = -ENOMEM;
-	dev = device_alloc(vdev);
 	if (!dev)
-		goto out;
+		return -ENOMEM;
+	mutex_lock(&the_device_lock);
 	err = device_start(dev);
+	mutex_unlock(&the_device_lock);
 	if (err)
 		device_free(dev);
-out:
-	mutex_unlock(&the_device_lock);
 	return err;
 }
 

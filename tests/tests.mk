@@ -10,7 +10,7 @@ TLIBS	:= -lcunit -lpthread
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 # The tools' tests have their rules beside them; they add to TESTS.
-TESTS	:= $(addprefix $(T)/,unit fuzz_packet semantics module trace stream with-peer interop)
+TESTS	:= $(addprefix $(T)/,unit fuzz_packet semantics module suspend trace stream with-peer interop)
 -include tests/tools/tools-tests.mk
 
 TEST_LIB := $(addprefix $(T)/obj/lib/,run.o data.o vsock.o counters.o)
@@ -34,8 +34,11 @@ $(T)/obj/%.o: tests/%.c
 $(T)/semantics: $(call objects,tests/guest/semantics/*.c) $(TEST_LIB)
 	$(CC) -o $@ $^ $(TLIBS)
 
-$(T)/module $(T)/trace $(T)/stream: $(T)/%: $(T)/obj/guest/%.o $(TEST_LIB)
-	$(CC) -o $@ $^ $(TLIBS)
+# It must not have a file open that is on 9p.
+$(T)/suspend: LDFLAGS += -static
+
+$(T)/module $(T)/suspend $(T)/trace $(T)/stream: $(T)/%: $(T)/obj/guest/%.o $(TEST_LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(TLIBS)
 
 $(T)/with-peer: $(T)/obj/interop/with-peer.o $(PEER)
 	$(CC) -o $@ $^ $(TLIBS)
