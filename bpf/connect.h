@@ -16,9 +16,10 @@ struct connect_event {
 	__u32 local_port;
 	__u32 peer_cid;
 	__u32 peer_port;
-	__u32 pid;		/* 0: it began before anybody looked */
+	__u32 pid;		/* in the namespace asked for; 0: it has none there */
 	__s32 error;		/* 0 or -errno */
 	char comm[CONNECT_COMM_LEN];
+	__u64 known;		/* false: it began before anybody looked */
 };
 
 #endif

@@ -33,9 +33,22 @@ static void become_nobody(void)
 		_exit(126);
 }
 
+/* Whatever these tests were started with. */
+static void set_signals(int ignored)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], signals[i] == ignored ? SIG_IGN : SIG_DFL);
+}
+
 static void __attribute__((noreturn)) run_child(const struct command *command, int tool, int ready)
 {
-	dup2(command->out, STDOUT_FILENO);
+	set_signals(command->ignored);
+	if (command->out < 0)
+		close(STDOUT_FILENO);
+	else
+		dup2(command->out, STDOUT_FILENO);
 	dup2(command->err, STDERR_FILENO);
 	dup2(ready, atoi(READY_FD));
 	if (command->as_nobody)

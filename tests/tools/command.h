@@ -16,7 +16,8 @@
 struct command {
 	const char *const *args;	/* args[0] is the tool's name */
 	bool as_nobody;
-	int stdout_fd;			/* 0: kept for struct output */
+	int stdout_fd;			/* 0: kept for struct output; -1: closed */
+	int ignored;			/* a signal, or 0 */
 
 	pid_t pid;
 	int out, err, ready;

@@ -159,6 +159,7 @@ SEC("tp_btf/packet_rx_nosk")
 int BPF_PROG(packet_rx_nosk, const struct glass_vsock_hdr *hdr, __u32 verdict)
 {
 	COUNT(packet_rx_nosk);
+	seen.rx_nosk_verdict = verdict;
 	return 0;
 }
 
@@ -173,6 +174,7 @@ SEC("tp_btf/drop_nosk")
 int BPF_PROG(drop_nosk, const struct glass_vsock_hdr *hdr, __u32 reason)
 {
 	COUNT(drop_nosk);
+	seen.drop_nosk_reason = reason;
 	return 0;
 }
 

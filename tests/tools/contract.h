@@ -30,6 +30,7 @@ struct seen {
 	__u32 timer;
 	__u64 set_for_ns;
 	__u32 reset_dir, reset_reason;
+	__u32 rx_nosk_verdict, drop_nosk_reason;
 };
 
 #endif

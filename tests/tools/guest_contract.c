@@ -76,11 +76,32 @@ static void refused(void)
 	CHECK_EQ(seen->count.connect_done, 1);
 	/* Sent by no socket, received by one. */
 	CHECK_EQ(seen->count.packet_rx_nosk, 1);
+	CHECK_EQ(seen->rx_nosk_verdict, GLASS_VSOCK_R_NO_LISTENER);
+	CHECK_EQ(seen->drop_nosk_reason, GLASS_VSOCK_R_NO_LISTENER);
 	CHECK_EQ(seen->count.packet_tx_nosk, 1);
 	CHECK_EQ(seen->count.reset_nosk, 1);
 	CHECK_EQ(seen->count.reset, 1);
 	CHECK_EQ(seen->reset_dir, GLASS_VSOCK_RX);
 	CHECK_EQ(seen->reset_reason, GLASS_VSOCK_R_PEER_RESET);
+}
+
+/* Nothing is wrong with the request: the drop says why it is refused. */
+static void refused_by_listener(void)
+{
+	const struct seen *seen;
+	struct contract_bpf *skel;
+	unsigned int port;
+
+	/* One waits beyond the backlog. */
+	listener(VMADDR_CID_ANY, 0, &port);
+	connected(VMADDR_CID_LOCAL, port);
+	skel = attach(port);
+	seen = &skel->bss->seen;
+	CHECK_OUTCOME(vm_connect(stream_socket(), VMADDR_CID_LOCAL, port), "ECONNRESET");
+	CHECK_EQ(seen->count.packet_rx_nosk, 1);
+	CHECK_EQ(seen->rx_nosk_verdict, GLASS_VSOCK_R_NONE);
+	CHECK_EQ(seen->count.drop_nosk, 1);
+	CHECK_EQ(seen->drop_nosk_reason, GLASS_VSOCK_R_BACKLOG_FULL);
 }
 
 static void timed_out(void)
@@ -148,6 +169,7 @@ static void counters(void)
 const struct test contract_tests[] = {
 	TEST("a connection through tracepoints", connection),
 	TEST("a refused connect through tracepoints", refused),
+	TEST("a connect that a listener refuses through tracepoints", refused_by_listener),
 	TEST("a timeout through tracepoints", timed_out),
 	TEST("per-CPU counters equal those of /proc", counters),
 	{}

@@ -157,6 +157,15 @@ static void counters_without_privilege(void)
 	CHECK_CONTAINS(output.out, "connect_timed_out");
 }
 
+static void counters_elsewhere(void)
+{
+	NEED_OK(unshare(CLONE_NEWNET));
+	check_refusal(run_command(ARGS("vsockstat", "-s")),
+		      "the counters are in the initial network namespace: run this there"
+		      " (nsenter -t 1 -n vsockstat -s)");
+	CHECK_EQ(system("nsenter -t 1 -n vsockstat -s -z | grep -q connect_timed_out"), 0);
+}
+
 const struct test missing_tests[] = {
 	TEST("a driver", no_driver),
 	TEST("this driver but the stock one", stock_driver),
@@ -165,5 +174,6 @@ const struct test missing_tests[] = {
 	TEST("privilege to trace", trace_without_privilege),
 	TEST("privilege to see who has a socket", list_without_privilege),
 	TEST("privilege, counters", counters_without_privilege),
+	TEST("the initial network namespace", counters_elsewhere),
 	{}
 };

@@ -2,6 +2,7 @@
 /* vsockstat against what was really done. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,14 @@ static json_t *connection(int fd)
 
 	NEED(row != NULL);
 	return row;
+}
+
+static double seconds_of(json_t *row, const char *field)
+{
+	json_t *value = json_object_get(row, field);
+
+	NEED(json_is_real(value));
+	return json_real_value(value);
 }
 
 static void check_addresses(json_t *row, int fd)
@@ -141,14 +150,54 @@ static void credit(void)
 	CHECK_EQ(number(client, "tx_free"), window);
 	CHECK_EQ(number(client, "tx_fwd_cnt"), 15000);
 	CHECK_EQ(number(connection(fd[1]), "rx_fwd_cnt"), 15000);
+
+	/* So little is not worth telling before there is a packet. */
+	send_bytes(fd[0], 100);
+	receive_bytes(fd[1], 100);
+	server = connection(fd[1]);
+	CHECK_EQ(number(server, "rx_fwd_cnt"), 15000);
+	CHECK_EQ(number(server, "rx_free"), window - 100);
+	CHECK_EQ(number(server, "recv_q"), 0);
 }
 
-static double seconds_of(json_t *row, const char *field)
+static void await_stall(int fd)
 {
-	json_t *value = json_object_get(row, field);
+	double start = seconds();
 
-	NEED(json_is_real(value));
-	return json_real_value(value);
+	while (is_null(connection(fd), "stall"))
+		NEED(seconds() - start < 10);
+}
+
+/* Only a send() that blocks is a stall: of who polls it is seen that he has no credit. */
+static void no_credit(void)
+{
+	json_t *row;
+	pid_t child;
+	int fd[2];
+
+	connected_pair(VMADDR_CID_LOCAL, fd);
+	fill(fd[0], 65536);
+	CHECK_TEXT(events(fd[0], POLLOUT, 0), "none");
+	row = connection(fd[0]);
+	CHECK_EQ(number(row, "tx_free"), 0);
+	CHECK(number(row, "tx_window") > 0);
+	CHECK(is_null(row, "stall"));
+	CHECK_EQ(number(row, "stalls_peer_credit"), 0);
+
+	child = NEED_OK(fork());
+	if (!child)
+		_exit(send(fd[0], "x", 1, 0) != 1);
+	await_stall(fd[0]);
+	row = connection(fd[0]);
+	CHECK_TEXT(string(row, "stall"), "peer_credit");
+	CHECK_EQ(number(row, "tx_free"), 0);
+	CHECK_EQ(number(row, "stalls_peer_credit"), 1);
+	CHECK(seconds_of(row, "stall_age") > 0);
+	drain(fd[1]);
+	NEED_OK(waitpid(child, NULL, 0));
+	row = connection(fd[0]);
+	CHECK(is_null(row, "stall"));
+	CHECK_EQ(number(row, "stalls_peer_credit"), 1);
 }
 
 static void times(void)
@@ -364,6 +413,7 @@ static void full_disk(void)
 const struct test stat_tests[] = {
 	TEST("a connection", a_connection),
 	TEST("credit", credit),
+	TEST("senders without credit", no_credit),
 	TEST("times", times),
 	TEST("processes", processes),
 	TEST("listeners and their queues", listeners),

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "common/clock.h"
 #include "common/format.h"
 #include "run.h"
 #include "text.h"
@@ -99,6 +100,98 @@ static const struct test format_tests[] = {
 	TEST("durations", durations),
 	TEST("errors", errors),
 	TEST("process names cannot control a terminal", process_names),
+	{}
+};
+
+/*
+ * clock.c, with clocks whose readings take as long as a case says
+ */
+
+#define HOUR	INT64_C(3600000000000)
+#define MS	INT64_C(1000000)
+
+static struct {
+	int64_t now;			/* CLOCK_MONOTONIC */
+	int64_t ahead;			/* CLOCK_REALTIME of it */
+	const int64_t *delays;		/* after the next readings, 0 for no more of them */
+} fake;
+
+static int64_t read_fake(clockid_t clock)
+{
+	int64_t value = clock == CLOCK_REALTIME ? fake.now + fake.ahead : fake.now;
+
+	fake.now += fake.delays && *fake.delays ? *fake.delays++ : 40;
+	return value;
+}
+
+static int64_t offset_with(struct clock_offset *offset, const int64_t *delays)
+{
+	fake.delays = delays;
+	return clock_offset_now(offset, read_fake);
+}
+
+#define CHECK_NEAR(value, want)		CHECK(llabs((value) - (want)) <= 50)
+
+/* The first try, and then one of the others, is interrupted for a millisecond. */
+static void interrupted_readings(void)
+{
+	struct clock_offset offset = {};
+
+	fake.ahead = 500 * HOUR;
+	CHECK_NEAR(offset_with(&offset, (int64_t[]){ MS, 40, 40, 40, MS, 0 }), 500 * HOUR);
+	fake.ahead = -500 * HOUR;
+	CHECK_NEAR(offset_with(&offset, (int64_t[]){ 40, MS, 40, MS, 0 }), -500 * HOUR);
+}
+
+static void steady_offset(void)
+{
+	struct clock_offset offset = {};
+	int64_t first;
+
+	fake.ahead = 500 * HOUR;
+	first = offset_with(&offset, NULL);
+	CHECK_EQ(offset_with(&offset, (int64_t[]){ 7 * MS, 0 }), first);
+	CHECK_EQ(offset_with(&offset, (int64_t[]){ 40, 7 * MS, 0 }), first);
+	CHECK_EQ(offset_with(&offset, (int64_t[]){ 300, 10, 0 }), first);
+	CHECK_EQ(offset_with(&offset, NULL), first);
+}
+
+static void clock_is_set(void)
+{
+	static const int64_t steps[] = { HOUR, -2 * HOUR, MS, 1000, -400 };
+	struct clock_offset offset = {};
+
+	fake.ahead = 500 * HOUR;
+	offset_with(&offset, NULL);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		fake.ahead += steps[i];
+		CHECK_NEAR(offset_with(&offset, NULL), fake.ahead);
+	}
+	/* Even if this is found out while other processes interrupt. */
+	fake.ahead += HOUR;
+	CHECK_NEAR(offset_with(&offset, (int64_t[]){ 40, MS, 40, MS, 0 }), fake.ahead);
+}
+
+/* It lies between what any two readings around one of the other clock allow. */
+static void real_clocks(void)
+{
+	struct clock_offset offset = {};
+
+	for (int i = 0; i < 1000; i++) {
+		int64_t before = clock_read(CLOCK_MONOTONIC);
+		int64_t now = clock_read(CLOCK_REALTIME);
+		int64_t after = clock_read(CLOCK_MONOTONIC), got;
+
+		got = clock_offset_now(&offset, clock_read);
+		CHECK(got >= now - after - offset.slack_ns && got <= now - before + offset.slack_ns);
+	}
+}
+
+static const struct test clock_tests[] = {
+	TEST("readings that are interrupted", interrupted_readings),
+	TEST("an offset stays as it is", steady_offset),
+	TEST("a clock that is set", clock_is_set),
+	TEST("the real clocks", real_clocks),
 	{}
 };
 
@@ -408,6 +501,21 @@ static void unknown_values(void)
 		   "?     77   ?      ECONNRESET\n");
 }
 
+/* From a driver that has one more: what this program does not know it does not show. */
+static void unknown_timers(void)
+{
+	struct socket sock = with_info();
+	json_t *row;
+
+	sock.info.tx_bytes = 0;
+	sock.info.timers |= 1 << GLASS_VSOCK_TIMER_MAX | 1 << (GLASS_VSOCK_INFO_TIMERS - 1);
+	sock.info.timer_left_ns[GLASS_VSOCK_TIMER_MAX] = 1000000000;
+	sock.info.stalls[GLASS_VSOCK_STALL_MAX] = 4711;
+	row = json_of(&sock);
+	CHECK_TEXT(string(row, "timers"), "connect=1.5s,credit_probe=0us");
+	CHECK_EQ(number(row, "stalls_memory"), 0);
+}
+
 static void chosen_columns(void)
 {
 	struct socket sock = with_info();
@@ -449,6 +557,7 @@ static const struct test table_tests[] = {
 	TEST("JSON of a stock driver's socket has nulls", json_of_a_stock_socket),
 	TEST("wildcards", wildcards),
 	TEST("values this program does not know", unknown_values),
+	TEST("timers and stalls this program does not know", unknown_timers),
 	TEST("chosen columns", chosen_columns),
 	TEST("unknown columns", unknown_columns),
 	TEST("nothing to show", nothing),
@@ -584,10 +693,23 @@ static void usage_errors(void)
 	}
 }
 
+/* Before anything else: what is opened then would take its place. */
+static void closed_output(void)
+{
+	struct command command = { .args = ARGS("vsocktrace", "connect"), .stdout_fd = -1 };
+	struct output output;
+
+	command_start(&command);
+	output = command_end(&command);
+	CHECK_TEXT(output.err, "vsocktrace: standard output is closed\n");
+	CHECK_EQ(output.status, 1);
+}
+
 static const struct test program_tests[] = {
 	TEST("--version", versions),
 	TEST("--help", help),
 	TEST("usage errors", usage_errors),
+	TEST("an output that is closed", closed_output),
 	{}
 };
 
@@ -595,6 +717,7 @@ int main(int argc, char **argv)
 {
 	static const struct suite suites[] = {
 		SUITE("format", format_tests),
+		SUITE("clock", clock_tests),
 		SUITE("sockets", socket_tests),
 		SUITE("owners", owner_tests),
 		SUITE("table", table_tests),

@@ -2,6 +2,7 @@
 /* vsockstat: the vsock sockets and counters there are now. */
 #include <argp.h>
 #include <err.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,7 +144,7 @@ static char *help_filter(int key, const char *text, void *input)
 	      "  vsockstat                          connections and their credit\n"
 	      "  vsockstat -o +IDLE,TX_IN_FLIGHT    the same with two more columns\n"
 	      "  vsockstat -s                       what the driver has counted\n"
-	      "  vsockstat -a --json | jq '.sockets[] | select(.tx_free == 0)'\n", out);
+	      "  vsockstat -J | jq '.connections[] | select(.tx_free==0 and .tx_window>0)'\n", out);
 	return fclose(out) ? (char *)text : help;
 }
 
@@ -155,6 +156,9 @@ static void show_counters(const struct options *options)
 
 	driver_require_glass();
 	file = fopen(COUNTERS_FILE, "re");
+	if (!file && errno == ENOENT)
+		errx(EXIT_FAILURE, "the counters are in the initial network namespace: run this"
+		     " there (nsenter -t 1 -n vsockstat -s)");
 	if (!file)
 		err(EXIT_FAILURE, "cannot read counters from %s", COUNTERS_FILE);
 	counters = counters_parse(file, options->zeros || options->table.json, &count);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vsocktrace connect: how each connect went, and how long it took. */
 #include <argp.h>
+#include <err.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "bpf/connect.h"
 #include "commands.h"
@@ -14,9 +17,10 @@
 #include "connect.skel.h"
 #include "trace.h"
 
-#define MSEC	UINT64_C(1000000)
+#define MSEC		UINT64_C(1000000)
+#define PID_NAMESPACE	"/proc/self/ns/pid"
 
-/* COMMAND(PID) */
+/* COMMAND(PID); the PID is - for a process of another namespace. */
 #define PROCESS_LEN	(CONNECT_COMM_LEN + sizeof("(4294967295)"))
 
 enum { KEY_MIN_MS = 1 };
@@ -73,9 +77,11 @@ static void print(const void *data)
 	char local[FORMAT_ADDRESS_LEN], peer[FORMAT_ADDRESS_LEN], result[FORMAT_ERROR_LEN];
 	uint64_t us = event->duration_ns / 1000;
 
+	memcpy(comm, event->comm, sizeof(comm));
 	if (event->pid)
-		snprintf(process, sizeof(process), "%s(%u)",
-			 format_comm(memcpy(comm, event->comm, sizeof(comm))), event->pid);
+		snprintf(process, sizeof(process), "%s(%u)", format_comm(comm), event->pid);
+	else if (event->known)
+		snprintf(process, sizeof(process), "%s(-)", format_comm(comm));
 	printf("%s %-24s %-16s %-16s %-13s %7" PRIu64 ".%03" PRIu64 "\n",
 	       trace_time(time, event->end_ns, false), process,
 	       format_address(local, event->local_cid, event->local_port),
@@ -92,7 +98,7 @@ static json_t *to_json(const void *data)
 	return json_pack("{ss so ss? sI sI sI sI ss si sf}",
 			 "time", trace_time(time, event->end_ns, true),
 			 "pid", event->pid ? json_integer(event->pid) : json_null(),
-			 "command", event->pid ? format_comm(comm) : NULL,
+			 "command", event->known ? format_comm(comm) : NULL,
 			 "local_cid", (json_int_t)event->local_cid,
 			 "local_port", (json_int_t)event->local_port,
 			 "peer_cid", (json_int_t)event->peer_cid,
@@ -102,6 +108,16 @@ static json_t *to_json(const void *data)
 			 "latency_ms", event->duration_ns / 1000 / 1000.0);
 }
 
+/* The one that this process is in, by its inode number. */
+static uint32_t pid_namespace(void)
+{
+	struct stat file;
+
+	if (stat(PID_NAMESPACE, &file))
+		err(EXIT_FAILURE, "cannot read %s", PID_NAMESPACE);
+	return file.st_ino;
+}
+
 static struct connect_bpf *start(const struct options *options)
 {
 	struct connect_bpf *skel = connect_bpf__open();
@@ -109,6 +125,7 @@ static struct connect_bpf *start(const struct options *options)
 
 	if (!skel)
 		bpf_fail(-errno);
+	skel->rodata->pid_namespace = pid_namespace();
 	skel->rodata->only_pid = options->trace.pid;
 	skel->rodata->min_duration_ns = options->min_duration_ns;
 
@@ -125,10 +142,10 @@ int connect_main(int argc, char **argv)
 	int status;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	trace_begin();
 	driver_require_glass();
 	bpf_require_driver_types();
 
-	trace_begin();
 	skel = start(&options);
 	status = trace_run(&(struct trace){
 		.options = &options.trace,

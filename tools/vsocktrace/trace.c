@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,8 @@
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "common/clock.h"
 
 #define SEC	UINT64_C(1000000000)
 
@@ -32,17 +35,11 @@ struct session {
 
 char *trace_time(char out[TRACE_TIME_LEN], uint64_t monotonic_ns, bool json)
 {
-	struct timespec monotonic, now;
-	struct tm tm;
-	uint64_t ns;
-	time_t sec;
-
+	static struct clock_offset offset;
 	/* The clock may have been set since the last event: look each time. */
-	clock_gettime(CLOCK_MONOTONIC, &monotonic);
-	clock_gettime(CLOCK_REALTIME, &now);
-	ns = now.tv_sec * SEC + now.tv_nsec -
-	     (monotonic.tv_sec * SEC + monotonic.tv_nsec - monotonic_ns);
-	sec = ns / SEC;
+	uint64_t ns = monotonic_ns + clock_offset_now(&offset, clock_read);
+	time_t sec = ns / SEC;
+	struct tm tm;
 
 	if (json)
 		strftime(out, TRACE_TIME_LEN, "%FT%T", gmtime_r(&sec, &tm));
@@ -87,14 +84,17 @@ static void wait_for(int epoll, int fd, uint32_t events)
 		err(EXIT_FAILURE, "cannot wait for events");
 }
 
+/* Blocked signals are queued even if ignored: leave those to nohup and the shell. */
 static sigset_t stop_signals(void)
 {
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction action;
 	sigset_t set;
 
 	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (!sigaction(signals[i], NULL, &action) && action.sa_handler != SIG_IGN)
+			sigaddset(&set, signals[i]);
 	return set;
 }
 
@@ -102,6 +102,9 @@ void trace_begin(void)
 {
 	sigset_t set = stop_signals();
 
+	/* Or the next file that is opened would be taken for it. */
+	if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
+		errx(EXIT_FAILURE, "standard output is closed");
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }

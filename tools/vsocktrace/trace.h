@@ -36,7 +36,10 @@ struct trace {
 	json_t *(*to_json)(const void *event);
 };
 
-/* Block the signals that end a trace, so that none is missed between here and trace_run(). */
+/*
+ * To be called first: checks that there is an output, and blocks the signals that end a trace, so
+ * that none is missed between here and trace_run().
+ */
 void trace_begin(void);
 
 /* Prints events until a signal, the end of the time, or nobody reads any more; the exit status. */
