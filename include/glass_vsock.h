@@ -15,8 +15,9 @@
 
 /*
  * Raised whenever a tracepoint's arguments, a struct below or the meaning of
- * a value changes; a new value at the end of a list or a new field at the end
- * of a struct does not raise it.  The module shows it in
+ * a value changes; a new value at the end of a list, a new counter (which BPF
+ * programs find by name) or a new field at the end of struct glass_vsock_info
+ * does not raise it.  The module shows it in
  * /sys/module/glass_vsock/parameters/contract.
  */
 #define GLASS_VSOCK_CONTRACT	1
@@ -74,6 +75,7 @@ enum glass_vsock_op {
 	X(GLASS_VSOCK_R_BACKLOG_FULL, "backlog_full")			\
 	X(GLASS_VSOCK_R_NOT_ACCEPTED, "not_accepted")			\
 	X(GLASS_VSOCK_R_NO_MEMORY, "no_memory")				\
+	X(GLASS_VSOCK_R_DEVICE_QUEUE_FULL, "device_queue_full")		\
 	X(GLASS_VSOCK_R_TRANSPORT_GONE, "transport_gone")		\
 	X(GLASS_VSOCK_R_TRANSPORT_RESET, "transport_reset")		\
 	X(GLASS_VSOCK_R_AFTER_CLOSE, "after_close")			\
@@ -189,6 +191,10 @@ struct glass_vsock_counters {
 	__u64 drops[GLASS_VSOCK_R_MAX];
 };
 
+/* Room in the struct below for causes and timers to come. */
+#define GLASS_VSOCK_INFO_CAUSES		8
+#define GLASS_VSOCK_INFO_TIMERS		8
+
 /*
  * All there is to know about one socket.  A later version adds fields at the
  * end only: a reader takes the length it is given, and treats what is missing
@@ -204,7 +210,7 @@ struct glass_vsock_info {
 	__u32 error;			/* the last errno set on the socket, or 0 */
 	__u32 stall_cause;		/* enum glass_vsock_cause, while stall_age is set */
 
-	/* Receive window: what this socket grants its peer. */
+	/* Receive window: what the peer was last told that it is granted. */
 	__u32 rx_buf_alloc;
 	__u32 rx_fwd_cnt;
 	__u32 rx_queued;		/* arrived, not yet read */
@@ -215,7 +221,7 @@ struct glass_vsock_info {
 	__u32 tx_fwd_cnt;
 	__u32 tx_in_flight;		/* sent, not yet known to be read */
 	__u32 tx_free;
-	__u32 tx_queued;		/* sent, not yet taken by the device */
+	__u32 tx_queued;		/* memory of packets the device still has */
 
 	__u32 accept_queue;		/* listeners: waiting, and the limit */
 	__u32 accept_queue_max;
@@ -225,13 +231,13 @@ struct glass_vsock_info {
 	__u64 rx_bytes;
 	__u64 tx_packets;		/* of data */
 	__u64 rx_packets;
-	__u64 stalls[GLASS_VSOCK_STALL_MAX];
+	__u64 stalls[GLASS_VSOCK_INFO_CAUSES];	/* by enum glass_vsock_cause */
 	__u64 stall_age_ns;		/* of the present stall */
 	__u64 connect_ns;		/* from REQUEST to RESPONSE */
 	__u64 age_ns;			/* since the socket was made */
 	__u64 state_age_ns;		/* since the last change of state */
 	__u64 activity_age_ns;		/* since the last packet either way */
-	__u64 timer_left_ns[GLASS_VSOCK_TIMER_MAX];
+	__u64 timer_left_ns[GLASS_VSOCK_INFO_TIMERS];
 };
 
 /*

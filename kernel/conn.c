@@ -20,7 +20,8 @@ static void arm_timer(struct sock *sk, enum glass_vsock_timer timer,
 
 	gs->timer = timer;
 	gs->timer_set_for = delay;
-	sk_reset_timer(sk, &sk->sk_timer, jiffies + delay);
+	/* Never early: a part of the present tick is over. */
+	sk_reset_timer(sk, &sk->sk_timer, jiffies + delay + 1);
 }
 
 static void stop_timer(struct sock *sk)
@@ -39,7 +40,7 @@ static bool timer_expired(struct sock *sk)
 	if (timer == NO_TIMER || timer_pending(&sk->sk_timer))
 		return false;
 
-	trace_timeout(sk, timer, jiffies_to_nsecs(gs->timer_set_for));
+	trace_timeout(sk, timer, jiffies64_to_nsecs(gs->timer_set_for));
 	if (timer == GLASS_VSOCK_TIMER_CONNECT) {
 		glass_conn_fail(sk, ETIMEDOUT, GLASS_VSOCK_R_CONNECT_TIMEOUT);
 		return false;
@@ -52,36 +53,59 @@ static void conn_timer(struct timer_list *t)
 {
 	struct sock *sk = glass_from_timer(sk, t, sk_timer);
 	struct glass_sock *gs = glass_sk(sk);
-	bool reset = false;
+	struct sk_buff *reset = NULL;
 
 	bh_lock_sock(sk);
-	if (!sock_owned_by_user(sk))
-		reset = timer_expired(sk);
-	else if (gs->timer == GLASS_VSOCK_TIMER_CONNECT)
+	if (!sock_owned_by_user(sk)) {
+		if (timer_expired(sk))
+			reset = glass_conn_make_reset(sk,
+					GLASS_VSOCK_R_CLOSE_TIMEOUT);
+	} else if (gs->timer == GLASS_VSOCK_TIMER_CONNECT) {
 		gs->timer_deferred = true;
-	else
+	} else if (gs->timer == GLASS_VSOCK_TIMER_CLOSE &&
+		   !timer_pending(&sk->sk_timer)) {
 		/*
 		 * glass_release_cb() may not send, and nobody owns a closed
 		 * socket for long.
 		 */
 		sk_reset_timer(sk, &sk->sk_timer, jiffies + 1);
+	}
 	bh_unlock_sock(sk);
 
 	if (reset)
-		glass_conn_send_reset(sk, GLASS_VSOCK_R_CLOSE_TIMEOUT);
+		gs->transport->send(sk, reset, false);
 	sock_put(sk);
+}
+
+/* The packets of this connection have no way any more.  Locked. */
+static void carrier_gone(struct sock *sk, enum glass_vsock_reason reason)
+{
+	if (!glass_sk(sk)->connected)
+		return;
+	if (sk->sk_state == GLASS_VSOCK_CONNECTING) {
+		glass_conn_fail(sk, ECONNRESET, reason);
+	} else {
+		sk->sk_err = ECONNRESET;
+		glass_conn_end(sk, reason);
+		sk_error_report(sk);
+	}
 }
 
 /* Runs under the spin lock as a process lets go of the socket. */
 void glass_release_cb(struct sock *sk)
 {
 	struct glass_sock *gs = glass_sk(sk);
+	enum glass_vsock_reason reason = gs->reset_deferred;
 
-	if (!gs->timer_deferred)
-		return;
-	gs->timer_deferred = false;
-	if (gs->timer == GLASS_VSOCK_TIMER_CONNECT)
-		timer_expired(sk);
+	if (gs->timer_deferred) {
+		gs->timer_deferred = false;
+		if (gs->timer == GLASS_VSOCK_TIMER_CONNECT)
+			timer_expired(sk);
+	}
+	if (reason) {
+		gs->reset_deferred = GLASS_VSOCK_R_NONE;
+		carrier_gone(sk, reason);
+	}
 }
 
 /* States */
@@ -150,7 +174,7 @@ void glass_conn_established(struct sock *sk)
 	struct glass_sock *gs = glass_sk(sk);
 
 	stop_timer(sk);
-	gs->connect_ns = ktime_get_ns() - gs->connect_ns;
+	WRITE_ONCE(gs->connect_ns, ktime_get_ns() - gs->connect_started_ns);
 	glass_set_state(sk, GLASS_VSOCK_ESTABLISHED, GLASS_VSOCK_R_PEER);
 	sk->sk_socket->state = SS_CONNECTED;
 	glass_count(connect_done);
@@ -171,9 +195,9 @@ void glass_conn_cancel(struct sock *sk, int err, enum glass_vsock_reason reason)
 
 	stop_timer(sk);
 	glass_table_disconnect(gs);
-	trace_connect_done(sk, -err, ktime_get_ns() - gs->connect_ns);
+	trace_connect_done(sk, -err, ktime_get_ns() - gs->connect_started_ns);
 	glass_set_state(sk, GLASS_VSOCK_CLOSED, reason);
-	gs->connect_ns = 0;
+	sk->sk_state_change(sk);	/* others may wait for it, too */
 }
 
 void glass_conn_fail(struct sock *sk, int err, enum glass_vsock_reason reason)
@@ -194,7 +218,8 @@ int glass_conn_start(struct sock *sk)
 		return -ENOMEM;
 	gs->arrived = 0;
 	gs->peer_shutdown = 0;
-	gs->connect_ns = ktime_get_ns();
+	gs->connect_started_ns = ktime_get_ns();
+	WRITE_ONCE(gs->connect_ns, 0);
 	glass_credit_init(&gs->credit, glass_rx_window(gs));
 	sk->sk_err = 0;
 
@@ -211,7 +236,9 @@ int glass_conn_start(struct sock *sk)
 	glass_conn_header(sk, skb, GLASS_VSOCK_OP_REQUEST, 0);
 	err = gs->transport->send(sk, skb, false);
 	if (err)
-		glass_conn_cancel(sk, -err, GLASS_VSOCK_R_TRANSPORT_GONE);
+		glass_conn_cancel(sk, -err, err == -ENOBUFS ?
+				  GLASS_VSOCK_R_DEVICE_QUEUE_FULL :
+				  GLASS_VSOCK_R_TRANSPORT_GONE);
 	return err;
 }
 
@@ -259,49 +286,64 @@ void glass_conn_header(struct sock *sk, struct sk_buff *skb, u8 op, u32 flags)
 	};
 }
 
-static int send_control(struct sock *sk, u8 op, u32 flags, bool reply)
+struct sk_buff *glass_conn_make(struct sock *sk, u8 op, u32 flags)
 {
 	struct sk_buff *skb = glass_control_alloc(gfp_any());
 
 	if (!skb)
-		return -ENOMEM;
+		return NULL;
 	glass_conn_header(sk, skb, op, flags);
-	GLASS_CB(skb)->reply = reply;
-	return glass_sk(sk)->transport->send(sk, skb, false);
+	GLASS_CB(skb)->reply = !!in_softirq();
+	return skb;
+}
+
+struct sk_buff *glass_conn_make_reset(struct sock *sk,
+				      enum glass_vsock_reason reason)
+{
+	glass_observe_reset(sk, GLASS_VSOCK_TX, reason);
+	return glass_conn_make(sk, GLASS_VSOCK_OP_RST, 0);
+}
+
+static void send_control(struct sock *sk, struct sk_buff *skb)
+{
+	if (skb)
+		glass_sk(sk)->transport->send(sk, skb, false);
 }
 
 void glass_conn_send_shutdown(struct sock *sk, int how)
 {
-	send_control(sk, GLASS_VSOCK_OP_SHUTDOWN, how, false);
+	send_control(sk, glass_conn_make(sk, GLASS_VSOCK_OP_SHUTDOWN, how));
 }
 
 void glass_conn_send_credit(struct sock *sk)
 {
-	send_control(sk, GLASS_VSOCK_OP_CREDIT_UPDATE, 0, !!in_softirq());
+	send_control(sk, glass_conn_make(sk, GLASS_VSOCK_OP_CREDIT_UPDATE, 0));
 }
 
 void glass_conn_send_reset(struct sock *sk, enum glass_vsock_reason reason)
 {
-	glass_observe_reset(sk, GLASS_VSOCK_TX, reason);
-	send_control(sk, GLASS_VSOCK_OP_RST, 0, !!in_softirq());
+	send_control(sk, glass_conn_make_reset(sk, reason));
 }
 
 /* The carrier is gone */
 
+/*
+ * Not by lock_sock(): the owner may be waiting for a page of a file system that
+ * hangs, and all other connections with it.
+ */
 static void reset_one(struct sock *sk, const struct glass_transport *transport,
 		      enum glass_vsock_reason reason)
 {
-	lock_sock(sk);
-	if (glass_sk(sk)->transport == transport && glass_sk(sk)->connected) {
-		if (sk->sk_state == GLASS_VSOCK_CONNECTING) {
-			glass_conn_fail(sk, ECONNRESET, reason);
-		} else {
-			sk->sk_err = ECONNRESET;
-			glass_conn_end(sk, reason);
-			sk_error_report(sk);
-		}
+	struct glass_sock *gs = glass_sk(sk);
+
+	bh_lock_sock(sk);
+	if (gs->transport == transport && gs->connected) {
+		if (sock_owned_by_user(sk))
+			gs->reset_deferred = reason;
+		else
+			carrier_gone(sk, reason);
 	}
-	release_sock(sk);
+	bh_unlock_sock(sk);
 }
 
 void glass_reset_all(const struct glass_transport *transport,
@@ -311,7 +353,9 @@ void glass_reset_all(const struct glass_transport *transport,
 	unsigned long id = 0;
 
 	while ((gs = glass_table_next(&id))) {
+		local_bh_disable();
 		reset_one(&gs->sk, transport, reason);
+		local_bh_enable();
 		sock_put(&gs->sk);
 		id++;
 	}

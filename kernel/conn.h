@@ -27,7 +27,7 @@ void glass_set_state(struct sock *sk, int state,
  * glass_conn_start - begin to connect
  *
  * The socket is bound; peer address and transport are set.  Owned by the
- * calling process; may sleep.  -ENOMEM, -ENODEV, -EADDRINUSE.
+ * calling process; may sleep.  -ENOMEM, -ENODEV, -EADDRINUSE, -ENOBUFS.
  */
 int glass_conn_start(struct sock *sk);
 
@@ -57,13 +57,22 @@ void glass_conn_end(struct sock *sk, enum glass_vsock_reason reason);
  */
 void glass_conn_close(struct sock *sk);
 
-/* Send a SHUTDOWN for @how (RCV_SHUTDOWN, SEND_SHUTDOWN).  Owned, may sleep. */
+/*
+ * Make a control packet, or a reset for @reason, with the addresses of the
+ * connection as they are now: for the caller to send without the spin lock.
+ * NULL, counted, if memory is short.  Locked.
+ */
+struct sk_buff *glass_conn_make(struct sock *sk, u8 op, u32 flags);
+struct sk_buff *glass_conn_make_reset(struct sock *sk,
+				      enum glass_vsock_reason reason);
+
+/*
+ * Make and send: a SHUTDOWN for @how (RCV_SHUTDOWN, SEND_SHUTDOWN), what was
+ * read, a reset.  Owned, or of a connection that nobody else can change; not
+ * with the spin lock.
+ */
 void glass_conn_send_shutdown(struct sock *sk, int how);
-
-/* Tell the peer what was read.  Any context without the spin lock. */
 void glass_conn_send_credit(struct sock *sk);
-
-/* Reset the peer, for @reason.  Any context without the spin lock. */
 void glass_conn_send_reset(struct sock *sk, enum glass_vsock_reason reason);
 
 /*

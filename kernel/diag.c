@@ -9,9 +9,10 @@
 #include "diag.h"
 #include "table.h"
 
+/* What began after we looked at the clock is no age yet. */
 static u64 age(u64 now, u64 since)
 {
-	return since ? now - since : 0;
+	return since && since < now ? now - since : 0;
 }
 
 static void fill_credit(const struct glass_sock *gs,
@@ -19,8 +20,8 @@ static void fill_credit(const struct glass_sock *gs,
 {
 	const struct glass_credit *c = &gs->credit;
 
-	info->rx_buf_alloc = READ_ONCE(c->buf_alloc);
-	info->rx_fwd_cnt = READ_ONCE(c->fwd_cnt);
+	info->rx_buf_alloc = READ_ONCE(c->told_buf_alloc);
+	info->rx_fwd_cnt = READ_ONCE(c->told_fwd_cnt);
 	info->rx_queued = glass_credit_rx_queued(c);
 	info->rx_free = glass_credit_rx_free(c);
 	info->tx_buf_alloc = READ_ONCE(c->peer_buf_alloc);
@@ -41,16 +42,18 @@ static void fill_times(const struct glass_sock *gs,
 	info->state_age_ns = age(now, READ_ONCE(gs->state_ns));
 	info->stall_age_ns = age(now, READ_ONCE(gs->stall_ns));
 	if (activity)
-		info->activity_age_ns = jiffies_to_nsecs(jiffies - activity);
-	if (info->state != GLASS_VSOCK_CONNECTING)
-		info->connect_ns = gs->connect_ns;
+		info->activity_age_ns = jiffies64_to_nsecs(jiffies - activity);
+	info->connect_ns = READ_ONCE(gs->connect_ns);
 	if (timer < GLASS_VSOCK_TIMER_MAX) {
 		long left = READ_ONCE(gs->sk.sk_timer.expires) - jiffies;
 
 		info->timers = BIT(timer);
-		info->timer_left_ns[timer] = jiffies_to_nsecs(max(left, 0L));
+		info->timer_left_ns[timer] = jiffies64_to_nsecs(max(left, 0L));
 	}
 }
+
+static_assert(GLASS_VSOCK_STALL_MAX <= GLASS_VSOCK_INFO_CAUSES &&
+	      GLASS_VSOCK_TIMER_MAX <= GLASS_VSOCK_INFO_TIMERS);
 
 /* Without the lock: every field is true, if not all of one moment. */
 static void fill_info(const struct glass_sock *gs,
@@ -73,7 +76,7 @@ static void fill_info(const struct glass_sock *gs,
 	info->rx_bytes = gs->rx_bytes;
 	info->tx_packets = gs->tx_packets;
 	info->rx_packets = gs->rx_packets;
-	memcpy(info->stalls, gs->stalls, sizeof(info->stalls));
+	memcpy(info->stalls, gs->stalls, sizeof(gs->stalls));
 	fill_credit(gs, info);
 	fill_times(gs, info);
 }

@@ -39,6 +39,7 @@ struct glass_sock {
 
 	/* Written under the socket lock. */
 	bool timer_deferred;		/* it fired while a process owned us */
+	u16 reset_deferred;		/* enum glass_vsock_reason: likewise */
 	u8 timer;			/* enum glass_vsock_timer that is armed */
 	u8 peer_shutdown;		/* RCV_SHUTDOWN, SEND_SHUTDOWN */
 	u16 reason;			/* enum glass_vsock_reason of the state */
@@ -49,6 +50,8 @@ struct glass_sock {
 
 	/* A sender was refused: wake it when there is room. */
 	bool tx_waiting;
+
+	bool credit_pending;		/* a CREDIT_UPDATE waits: virtio_tx.c */
 
 	const struct glass_transport *transport; /* while connect()ed */
 	struct glass_credit credit;
@@ -68,7 +71,8 @@ struct glass_sock {
 	/* For those who look: tx by the owner, rx on arrival. */
 	u64 born_ns;
 	u64 state_ns;
-	u64 connect_ns;			/* while connecting since when, then how long */
+	u64 connect_started_ns;
+	u64 connect_ns;			/* how long it took, or 0 */
 	unsigned long timer_set_for;	/* jiffies */
 	unsigned long last_activity;	/* jiffies; 0 never */
 	u64 tx_bytes;
@@ -76,8 +80,9 @@ struct glass_sock {
 	u64 tx_packets;
 	u64 rx_packets;
 	u64 stalls[GLASS_VSOCK_STALL_MAX];
-	u64 stall_ns;			/* since when the sender waits, or 0 */
-	u8 stall_cause;
+	u64 stall_ns;			/* since when a sender waits, or 0 */
+	u8 stall_cause;			/* of the first one */
+	unsigned int stalled;		/* senders that wait */
 };
 
 /* Control packets that count only once. */

@@ -336,40 +336,64 @@ static void backlog_add(struct sock *sk, struct sk_buff *skb)
 		}
 		skb = roomier(skb);
 	}
+	/* It was granted, so it is not dropped for what memory it is in. */
+	skb->pfmemalloc = 0;
 	__sk_add_backlog(sk, skb);
 	sk->sk_backlog.len += skb->truesize;
 }
 
-static void socket_rcv(struct sock *sk, struct sk_buff *skb)
+/* Found without the lock, it may have another connection by now, or none. */
+static bool is_for(const struct glass_sock *gs, const struct glass_cb *cb)
 {
-	enum arrival arrival;
-	bool reset = false;
+	const u8 both = GLASS_ARRIVED_RESPONSE | GLASS_ARRIVED_END;
 
-	bh_lock_sock(sk);
-	arrival = packet_arrives(sk, skb);
-	if (arrival == ARRIVAL_RCV) {
+	/* Before there was a connection, and after, it asks for another one. */
+	if (cb->op == GLASS_VSOCK_OP_REQUEST &&
+	    (gs->arrived & both) != GLASS_ARRIVED_RESPONSE)
+		return false;
+	return gs->connected &&
+	       gs->local_cid == cb->dst_cid && gs->local_port == cb->dst_port &&
+	       gs->peer_cid == cb->src_cid && gs->peer_port == cb->src_port;
+}
+
+/* Returns the answer to the packet, to be sent after unlocking, or NULL. */
+static struct sk_buff *rcv_locked(struct sock *sk, struct sk_buff *skb)
+{
+	switch (packet_arrives(sk, skb)) {
+	case ARRIVAL_RCV:
 		if (sock_owned_by_user(sk))
 			backlog_add(sk, skb);
-		else
-			reset = packet_rcv(sk, skb);
-	}
-	bh_unlock_sock(sk);
-
-	switch (arrival) {
-	case ARRIVAL_RCV:
-		if (reset)
-			glass_conn_send_reset(sk, glass_sk(sk)->reason);
-		break;
+		else if (packet_rcv(sk, skb))
+			return glass_conn_make_reset(sk, glass_sk(sk)->reason);
+		return NULL;
 	case ARRIVAL_DROP:
 		glass_observe_drop(sk, skb, GLASS_CB(skb)->reason);
-		break;
+		return NULL;
 	case ARRIVAL_CREDIT_ASKED:
-		glass_conn_send_credit(sk);
-		fallthrough;
-	case ARRIVAL_DONE:
 		consume_skb(skb);
-		break;
+		return glass_conn_make(sk, GLASS_VSOCK_OP_CREDIT_UPDATE, 0);
+	default:
+		consume_skb(skb);
+		return NULL;
 	}
+}
+
+/* False, and nothing done, if the packet does not belong to the socket. */
+static bool socket_rcv(const struct glass_transport *transport,
+		       struct sock *sk, struct sk_buff *skb)
+{
+	struct sk_buff *answer = NULL;
+	bool ours;
+
+	bh_lock_sock(sk);
+	ours = is_for(glass_sk(sk), GLASS_CB(skb));
+	if (ours)
+		answer = rcv_locked(sk, skb);
+	bh_unlock_sock(sk);
+
+	if (answer)
+		transport->send(sk, answer, false);
+	return ours;
 }
 
 /* The receive entry */
@@ -406,12 +430,14 @@ static void listener_rcv(const struct glass_transport *transport,
 	struct glass_sock *gs;
 
 	gs = glass_table_find_listener(cb->dst_cid, cb->dst_port);
-	cb->reason = GLASS_VSOCK_R_NO_LISTENER;
+	if (!gs)
+		cb->reason = GLASS_VSOCK_R_NO_LISTENER;
+	/* Before the answer, as it happens. */
+	glass_observe_rx(NULL, skb);
 	if (gs) {
 		cb->reason = glass_listen_rcv(&gs->sk, transport, cb);
 		sock_put(&gs->sk);
 	}
-	glass_observe_rx(NULL, skb);
 	if (cb->reason) {
 		reset_sender(transport, cb, cb->reason);
 		glass_observe_drop(NULL, skb, cb->reason);
@@ -436,22 +462,34 @@ static void stray_rcv(const struct glass_transport *transport,
 	glass_observe_drop(NULL, skb, cb->reason);
 }
 
-void glass_rcv(const struct glass_transport *transport, struct sk_buff *skb)
+static bool connected_rcv(const struct glass_transport *transport,
+			  struct sk_buff *skb)
 {
 	struct glass_cb *cb = GLASS_CB(skb);
 	struct glass_sock *gs;
+	bool taken;
 
-	/* Not to the connection of that name, if there is one: it is older. */
-	if (cb->op == GLASS_VSOCK_OP_REQUEST && !cb->reason) {
-		listener_rcv(transport, skb);
-		return;
-	}
 	gs = glass_table_find_connected(cb->dst_cid, cb->dst_port,
 					cb->src_cid, cb->src_port);
-	if (gs) {
-		socket_rcv(&gs->sk, skb);
-		sock_put(&gs->sk);
-	} else {
+	if (!gs)
+		return false;
+	taken = socket_rcv(transport, &gs->sk, skb);
+	sock_put(&gs->sk);
+	return taken;
+}
+
+/*
+ * A REQUEST with the name of a connection ends that: a peer that asks again
+ * does not know it any more.
+ */
+void glass_rcv(const struct glass_transport *transport, struct sk_buff *skb)
+{
+	const struct glass_cb *cb = GLASS_CB(skb);
+
+	if (connected_rcv(transport, skb))
+		return;
+	if (cb->op == GLASS_VSOCK_OP_REQUEST && !cb->reason)
+		listener_rcv(transport, skb);
+	else
 		stray_rcv(transport, skb);
-	}
 }

@@ -58,6 +58,7 @@ static int bind_to(struct glass_sock *gs, u32 cid, u32 port)
 {
 	int err = glass_table_bind(gs, cid, port);
 
+	WARN_ON_ONCE(gs->connected);	/* by the name that changes here */
 	if (!err) {
 		gs->local_cid = gs->bound_cid;
 		gs->local_port = gs->bound_port;
@@ -75,7 +76,7 @@ static int socket_bind(struct socket *sock, struct sockaddr_unsized *addr,
 	if (!vm)
 		return -EINVAL;
 	lock_sock(sock->sk);
-	if (gs->bound)
+	if (gs->bound || sock->state != SS_UNCONNECTED)
 		err = -EINVAL;
 	else if (vm->svm_cid != VMADDR_CID_ANY &&
 		 !glass_cid_is_local(vm->svm_cid))
@@ -187,9 +188,9 @@ static int connect_locked(struct socket *sock, const void *addr, int len,
 			return err;
 		fresh = true;
 	}
+	/* Local delivery has answered by now: it is in the backlog. */
+	sk_flush_backlog(sk);
 	if (nonblock) {
-		/* Local delivery has answered by now: it is in the backlog. */
-		sk_flush_backlog(sk);
 		if (sock->state == SS_CONNECTED)
 			return 0;
 		return fresh ? -EINPROGRESS : -EALREADY;
@@ -251,6 +252,7 @@ static int wait_for_child(struct sock *sk, struct sock **child, long timeo)
 		release_sock(sk);
 		if (!glass_listen_has_child(sk))
 			timeo = schedule_timeout(timeo);
+		sched_annotate_sleep();
 		lock_sock(sk);
 		finish_wait(sk_sleep(sk), &wait);
 	}
@@ -298,8 +300,7 @@ static __poll_t poll_connected(struct sock *sk)
 
 	if (!skb_queue_empty_lockless(&sk->sk_receive_queue) &&
 	    !(sk->sk_shutdown & RCV_SHUTDOWN) &&
-	    glass_credit_rx_queued(&gs->credit) >=
-	    (u32)sock_rcvlowat(sk, 0, INT_MAX))
+	    glass_credit_rx_queued(&gs->credit) >= glass_stream_rcvlowat(sk))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (READ_ONCE(sk->sk_state) != GLASS_VSOCK_ESTABLISHED ||
 	    sk->sk_shutdown & SEND_SHUTDOWN)
@@ -349,6 +350,7 @@ static int socket_shutdown(struct socket *sock, int how)
 {
 	struct sock *sk = sock->sk;
 	int err = -ENOTCONN;
+	int news;
 
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		return -EINVAL;
@@ -357,11 +359,12 @@ static int socket_shutdown(struct socket *sock, int how)
 	lock_sock(sk);
 	if (sock->state == SS_CONNECTED) {
 		err = 0;
+		news = how & ~sk->sk_shutdown;
 		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | how);
 		if (how & RCV_SHUTDOWN)
 			glass_stream_purge(sk);
-		if (sk->sk_state == GLASS_VSOCK_ESTABLISHED) {
-			glass_conn_send_shutdown(sk, how);
+		if (news && sk->sk_state == GLASS_VSOCK_ESTABLISHED) {
+			glass_conn_send_shutdown(sk, news);
 			glass_conn_drained(sk);
 		}
 		sk->sk_state_change(sk);
@@ -412,7 +415,7 @@ static void linger(struct sock *sk)
 	remove_wait_queue(sk_sleep(sk), &wait);
 	if (!timeo)
 		trace_timeout(sk, GLASS_VSOCK_TIMER_LINGER,
-			      jiffies_to_nsecs(sk->sk_lingertime));
+			      jiffies64_to_nsecs(sk->sk_lingertime));
 }
 
 static void close_socket(struct sock *sk)
@@ -471,6 +474,7 @@ static const struct proto_ops stream_ops = {
 	.getsockopt = glass_getsockopt,
 	.sendmsg = glass_stream_sendmsg,
 	.recvmsg = glass_stream_recvmsg,
+	.set_rcvlowat = glass_stream_set_rcvlowat,
 	.mmap = sock_no_mmap,
 	GLASS_OPS_SENDPAGE
 };
@@ -513,6 +517,8 @@ static int socket_create(struct net *net, struct socket *sock, int protocol,
 	sock->state = SS_UNCONNECTED;
 	sock_init_data(sock, sk);
 	sk->sk_destruct = socket_destruct;
+	/* What is queued for a peer is memory of who sent it. */
+	sk->sk_allocation = GFP_KERNEL_ACCOUNT;
 	sk->sk_state = GLASS_VSOCK_CLOSED;
 	glass_conn_init(gs);
 	glass_default_options(gs);

@@ -45,37 +45,52 @@ static int tx_error(struct sock *sk)
 	return -ENOTCONN;
 }
 
-static void stall_begin(struct sock *sk)
+/* One sender's wait; several may wait on one socket. */
+struct stall {
+	u64 since_ns;
+	enum glass_vsock_cause cause;
+};
+
+static struct stall stall_begin(struct sock *sk)
 {
 	struct glass_sock *gs = glass_sk(sk);
+	struct stall stall = {
+		.since_ns = ktime_get_ns(),
+		.cause = device_queue_full(sk) ?
+			 GLASS_VSOCK_STALL_DEVICE_QUEUE :
+			 GLASS_VSOCK_STALL_PEER_CREDIT,
+	};
 
-	gs->stall_cause = device_queue_full(sk) ?
-			  GLASS_VSOCK_STALL_DEVICE_QUEUE :
-			  GLASS_VSOCK_STALL_PEER_CREDIT;
-	gs->stalls[gs->stall_cause]++;
-	WRITE_ONCE(gs->stall_ns, ktime_get_ns());
-	if (gs->stall_cause == GLASS_VSOCK_STALL_DEVICE_QUEUE)
+	gs->stalls[stall.cause]++;
+	if (stall.cause == GLASS_VSOCK_STALL_DEVICE_QUEUE)
 		glass_count(stalls_device_queue);
 	else
 		glass_count(stalls_peer_credit);
+	if (!gs->stalled++) {
+		gs->stall_cause = stall.cause;
+		WRITE_ONCE(gs->stall_ns, stall.since_ns);
+	}
+	return stall;
 }
 
-static void stall_end(struct sock *sk)
+static void stall_end(struct sock *sk, const struct stall *stall)
 {
 	struct glass_sock *gs = glass_sk(sk);
-	u64 ns = ktime_get_ns() - gs->stall_ns;
+	u64 ns = ktime_get_ns() - stall->since_ns;
 
-	if (gs->stall_cause == GLASS_VSOCK_STALL_DEVICE_QUEUE)
+	if (stall->cause == GLASS_VSOCK_STALL_DEVICE_QUEUE)
 		glass_count_add(stalled_ns_device_queue, ns);
 	else
 		glass_count_add(stalled_ns_peer_credit, ns);
-	WRITE_ONCE(gs->stall_ns, 0);
+	if (!--gs->stalled)
+		WRITE_ONCE(gs->stall_ns, 0);
 }
 
 /* Sleep until there may be room.  Returns 0 or why to stop sending. */
 static int wait_for_room(struct sock *sk, long *timeo)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	struct stall stall;
 	int err = 0;
 
 	glass_tx_wants_room(glass_sk(sk));
@@ -86,7 +101,7 @@ static int wait_for_room(struct sock *sk, long *timeo)
 		return -EAGAIN;
 
 	glass_sk(sk)->transport->flush();
-	stall_begin(sk);
+	stall = stall_begin(sk);
 	add_wait_queue(sk_sleep(sk), &wait);
 	while (!tx_broken(sk) && !glass_stream_tx_room(sk)) {
 		if (!*timeo)
@@ -100,7 +115,7 @@ static int wait_for_room(struct sock *sk, long *timeo)
 		glass_tx_wants_room(glass_sk(sk));
 	}
 	remove_wait_queue(sk_sleep(sk), &wait);
-	stall_end(sk);
+	stall_end(sk, &stall);
 	return err;
 }
 
@@ -111,11 +126,11 @@ static int fill_linear(struct sk_buff *skb, struct msghdr *msg, u32 len)
 	return 0;
 }
 
-/* Takes what is left of the socket's page, or of a new one. */
+/* Takes what is left of the process's page, or of a new one. */
 static int fill_page(struct sock *sk, struct sk_buff *skb, struct msghdr *msg,
 		     u32 len)
 {
-	struct page_frag *frag = &sk->sk_frag;
+	struct page_frag *frag = sk_page_frag(sk);
 	size_t copied;
 
 	if (!skb_page_frag_refill(len, frag, sk->sk_allocation))
@@ -173,7 +188,11 @@ static int send_packet(struct sock *sk, struct msghdr *msg, u32 room)
 	gs->tx_packets++;
 	gs->last_activity = jiffies;
 	err = gs->transport->send(sk, skb, msg_data_left(msg));
-	return err ?: len;
+	if (!err)
+		return len;
+	/* As whoever took the carrier away is about to do. */
+	glass_conn_end(sk, GLASS_VSOCK_R_TRANSPORT_GONE);
+	return -ECONNRESET;
 }
 
 static int stream_send(struct sock *sk, struct msghdr *msg, long timeo)
@@ -182,7 +201,12 @@ static int stream_send(struct sock *sk, struct msghdr *msg, long timeo)
 	int err = 0;
 	u32 room;
 
-	while (msg_data_left(msg) && !(err = tx_error(sk))) {
+	while (msg_data_left(msg)) {
+		if (tx_broken(sk)) {
+			/* After part of it, the next call says why. */
+			err = sent ? 0 : tx_error(sk);
+			break;
+		}
 		room = glass_stream_tx_room(sk);
 		err = room ? send_packet(sk, msg, room) :
 			     wait_for_room(sk, &timeo);
@@ -284,6 +308,12 @@ void glass_stream_purge(struct sock *sk)
 	}
 }
 
+u32 glass_stream_rcvlowat(const struct sock *sk)
+{
+	return min_t(u32, READ_ONCE(sk->sk_rcvlowat) ?: 1,
+		     glass_rx_window(glass_sk(sk)));
+}
+
 /* Tell the peer, if it should hear, of what was read. */
 static void tell_credit(struct sock *sk, size_t wanted)
 {
@@ -299,14 +329,31 @@ static void tell_credit(struct sock *sk, size_t wanted)
 	glass_conn_send_credit(sk);
 }
 
+/* Who polls waits for so much, which the peer has to be able to send. */
+static void tell_credit_for_poll(struct sock *sk)
+{
+	u32 queued = glass_credit_rx_queued(&glass_sk(sk)->credit);
+	u32 lowat = glass_stream_rcvlowat(sk);
+
+	tell_credit(sk, lowat > queued ? lowat - queued : 0);
+}
+
+int glass_stream_set_rcvlowat(struct sock *sk, int val)
+{
+	WRITE_ONCE(sk->sk_rcvlowat, val ?: 1);
+	tell_credit_for_poll(sk);
+	sk->sk_data_ready(sk);
+	return 0;
+}
+
 /*
- * The queue is empty.  Returns 1 to look again, 0 for the end of the stream, or
- * an errno.
+ * Nothing more is there.  Returns 1 to look again, 0 for the end of the stream
+ * (or, after @got bytes, for what the next call will say), or an errno.
  */
-static int wait_for_data(struct sock *sk, long *timeo)
+static int wait_for_data(struct sock *sk, size_t got, long *timeo)
 {
 	if (sk->sk_err)
-		return sock_error(sk);
+		return got ? 0 : sock_error(sk);
 	if (sk->sk_shutdown & RCV_SHUTDOWN || sock_flag(sk, SOCK_DONE) ||
 	    glass_sk(sk)->peer_shutdown & SEND_SHUTDOWN)
 		return 0;
@@ -342,14 +389,16 @@ static int stream_recv(struct sock *sk, struct msghdr *msg, size_t len,
 			got += n;
 		if (n < 0 || got >= target)
 			break;
-		n = wait_for_data(sk, &timeo);
+		/* After a part of it an error is found by looking again. */
+		if (!n)
+			n = wait_for_data(sk, got, &timeo);
 		if (n <= 0)
 			break;
 	}
 	if (!got)
 		return len ? n : 0;
 	if (!(flags & MSG_PEEK)) {
-		tell_credit(sk, 0);
+		tell_credit_for_poll(sk);
 		if (skb_queue_empty(&sk->sk_receive_queue))
 			glass_conn_drained(sk);
 	}

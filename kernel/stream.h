@@ -16,6 +16,15 @@ int glass_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 /* Bytes that send() would take now.  Any context. */
 u32 glass_stream_tx_room(const struct sock *sk);
 
+/*
+ * Bytes that make the socket readable: SO_RCVLOWAT, but no more than can be
+ * there.  Any context.
+ */
+u32 glass_stream_rcvlowat(const struct sock *sk);
+
+/* struct proto_ops' set_rcvlowat.  Owned by the calling process; may sleep. */
+int glass_stream_set_rcvlowat(struct sock *sk, int val);
+
 /* Forget what was received and not read.  Owned by the calling process. */
 void glass_stream_purge(struct sock *sk);
 

@@ -206,8 +206,9 @@ void glass_table_disconnect(struct glass_sock *gs)
 	if (!gs->connected)
 		return;
 	gs->connected = false;
-	rhashtable_remove_fast(&connected_table, &gs->connected_node,
-			       connected_params);
+	WARN_ON_ONCE(rhashtable_remove_fast(&connected_table,
+					    &gs->connected_node,
+					    connected_params));
 	__sock_put(&gs->sk);
 }
 

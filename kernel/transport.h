@@ -25,7 +25,8 @@ struct glass_transport {
 	 *
 	 * Packets leave in the order of the calls.  Process context or softirq,
 	 * with no socket's spin lock held: local delivery takes the peer's.
-	 * -ENODEV, the packet freed, while there is no device.
+	 * The packet is freed, too, with -ENODEV, while there is no device, and
+	 * -ENOBUFS, for a REQUEST when too much waits for the device.
 	 */
 	int (*send)(struct sock *sk, struct sk_buff *skb, bool more);
 

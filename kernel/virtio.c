@@ -13,6 +13,8 @@
 #include "transport.h"
 #include "virtio.h"
 
+#define RETRY_DELAY		(HZ / 10)
+
 struct glass_device __rcu *glass_the_device;
 static DEFINE_MUTEX(the_device_lock);	/* writers of glass_the_device */
 
@@ -28,29 +30,55 @@ u32 glass_virtio_cid(void)
 	return cid;
 }
 
+static void unpublish(struct glass_device *dev)
+{
+	cmpxchg((struct glass_device **)&glass_the_device, dev, NULL);
+	synchronize_net();
+}
+
 /* Interrupts */
+
+static bool is_broken(struct glass_device *dev)
+{
+	return virtqueue_is_broken(dev->vqs[VQ_RX]) ||
+	       virtqueue_is_broken(dev->vqs[VQ_TX]);
+}
+
+static void rx_enable_interrupt(struct glass_device *dev, int n)
+{
+	struct virtqueue *vq = dev->vqs[VQ_RX];
+	unsigned int seen = virtqueue_enable_cb_prepare(vq);
+
+	/* Once this is done another CPU may poll: only look after it. */
+	if (!napi_complete_done(&dev->napi, n)) {
+		virtqueue_disable_cb(vq);
+	} else if (virtqueue_poll(vq, seen) &&
+		   napi_schedule_prep(&dev->napi)) {
+		virtqueue_disable_cb(vq);
+		__napi_schedule(&dev->napi);
+	}
+}
 
 static int glass_poll(struct napi_struct *napi, int budget)
 {
 	struct glass_device *dev = container_of(napi, struct glass_device, napi);
-	struct virtqueue *vq = dev->vqs[VQ_RX];
 	bool tx_again;
 	int n;
 
 	glass_count(napi_polls);
+	if (is_broken(dev)) {
+		schedule_work(&dev->event_work);
+		napi_complete(napi);
+		return 0;
+	}
 	tx_again = glass_tx_poll(dev);
 	n = glass_rx_poll(dev, budget);
 	if (n >= budget || tx_again)
 		return budget;
-	if (!napi_complete_done(napi, n))
-		return n;
-	/* Whoever reclaims the answers, or rx_retry, schedules us again. */
-	if (glass_tx_congested(dev) || !dev->rx_spare)
-		return n;
-	if (!virtqueue_enable_cb(vq) && napi_schedule_prep(napi)) {
-		virtqueue_disable_cb(vq);
-		__napi_schedule(napi);
-	}
+	if (glass_rx_paused(dev))
+		napi_complete_done(napi, n);
+	else
+		rx_enable_interrupt(dev, n);
 	return n;
 }
 
@@ -61,6 +89,21 @@ static void vq_interrupt(struct virtqueue *vq)
 	glass_count(interrupts);
 	virtqueue_disable_cb(vq);
 	napi_schedule(&dev->napi);
+}
+
+static void retry(struct work_struct *work)
+{
+	struct glass_device *dev =
+		container_of(to_delayed_work(work), struct glass_device, retry);
+
+	local_bh_disable();
+	napi_schedule(&dev->napi);
+	local_bh_enable();
+}
+
+void glass_poll_later(struct glass_device *dev)
+{
+	schedule_delayed_work(&dev->retry, RETRY_DELAY);
 }
 
 /* Events: virtio 1.2, section 5.10.6.7 */
@@ -77,13 +120,10 @@ static void event_post(struct glass_device *dev,
 /* CIDs up to 2 and VMADDR_CID_ANY cannot be a guest's (section 5.10.4). */
 static int read_cid(struct glass_device *dev)
 {
-	__le64 wire;
 	u64 cid;
 
-	virtio_cread_bytes(dev->vdev,
-			   offsetof(struct virtio_vsock_config, guest_cid),
-			   &wire, sizeof(wire));
-	cid = le64_to_cpu(wire);
+	/* All of it at once: some devices answer nothing else. */
+	virtio_cread_le(dev->vdev, struct virtio_vsock_config, guest_cid, &cid);
 	if (cid <= VMADDR_CID_HOST || cid >= VMADDR_CID_ANY) {
 		dev_err_ratelimited(&dev->vdev->dev,
 			"the device gives CID %llu, which a guest cannot have\n",
@@ -110,38 +150,96 @@ static void transport_reset(struct glass_device *dev)
 	glass_reset_all(&glass_virtio, GLASS_VSOCK_R_TRANSPORT_RESET);
 }
 
+/*
+ * A device that sends events without end gets no more than one reset for as
+ * many as there are buffers; the rest waits for its turn in the work queue.
+ */
+static void rcv_events(struct glass_device *dev)
+{
+	struct virtqueue *vq = dev->vqs[VQ_EVENT];
+	struct virtio_vsock_event *event;
+	bool reset = false;
+	unsigned int len, n;
+
+	virtqueue_disable_cb(vq);
+	for (n = 0; n < GLASS_EVENT_BUFFERS; n++) {
+		event = virtqueue_get_buf(vq, &len);
+		if (!event)
+			break;
+		if (len >= sizeof(*event) &&
+		    le32_to_cpu(READ_ONCE(event->id)) ==
+		    VIRTIO_VSOCK_EVENT_TRANSPORT_RESET)
+			reset = true;
+		event_post(dev, event);
+	}
+	virtqueue_kick(vq);
+	if (reset)
+		transport_reset(dev);
+	if (!virtqueue_enable_cb(vq) && !virtqueue_is_broken(vq))
+		schedule_work(&dev->event_work);
+}
+
+/* A queue that the device corrupted, or a device that was pulled out. */
+static void device_broken(struct glass_device *dev)
+{
+	dev_err(&dev->vdev->dev,
+		"the device's queues are broken: its connections end, bind it anew\n");
+	unpublish(dev);
+	glass_reset_all(&glass_virtio, GLASS_VSOCK_R_TRANSPORT_GONE);
+	trace_transport(GLASS_VSOCK_TRANSPORT_DOWN, dev->cid);
+}
+
 static void event_work(struct work_struct *work)
 {
 	struct glass_device *dev =
 		container_of(work, struct glass_device, event_work);
-	struct virtqueue *vq = dev->vqs[VQ_EVENT];
-	struct virtio_vsock_event *event;
-	unsigned int len;
 
-	do {
-		virtqueue_disable_cb(vq);
-		while ((event = virtqueue_get_buf(vq, &len))) {
-			if (len >= sizeof(*event) &&
-			    le32_to_cpu(READ_ONCE(event->id)) ==
-			    VIRTIO_VSOCK_EVENT_TRANSPORT_RESET)
-				transport_reset(dev);
-			event_post(dev, event);
-		}
-	} while (!virtqueue_enable_cb(vq));
-	virtqueue_kick(vq);
+	mutex_lock(&dev->event_lock);
+	if (dev->started) {
+		rcv_events(dev);
+		if (is_broken(dev) &&
+		    rcu_access_pointer(glass_the_device) == dev)
+			device_broken(dev);
+	}
+	mutex_unlock(&dev->event_lock);
 }
 
 /* The life of the device */
 
-/* Queues up, buffers posted, published.  the_device_lock held. */
-static int device_start(struct glass_device *dev)
+static int make_queues(struct glass_device *dev)
 {
 	struct virtqueue_info info[VQ_MAX] = {
 		[VQ_RX] = { .name = "rx", .callback = vq_interrupt },
 		[VQ_TX] = { .name = "tx", .callback = vq_interrupt },
 		[VQ_EVENT] = { .name = "event", .callback = event_interrupt },
 	};
+	int err;
+
+	err = glass_rx_alloc(dev);
+	if (err)
+		return err;
+	err = glass_find_vqs(dev->vdev, VQ_MAX, dev->vqs, info);
+	if (err)
+		glass_rx_free(dev);
+	return err;
+}
+
+static void start_events(struct glass_device *dev)
+{
 	unsigned int i;
+
+	mutex_lock(&dev->event_lock);
+	for (i = 0; i < GLASS_EVENT_BUFFERS; i++)
+		event_post(dev, &dev->events[i]);
+	virtio_device_ready(dev->vdev);
+	virtqueue_kick(dev->vqs[VQ_EVENT]);
+	dev->started = true;
+	mutex_unlock(&dev->event_lock);
+}
+
+/* Queues up, buffers posted, published.  the_device_lock held. */
+static int device_start(struct glass_device *dev)
+{
 	int err;
 
 	if (rcu_access_pointer(glass_the_device)) {
@@ -151,19 +249,10 @@ static int device_start(struct glass_device *dev)
 	err = read_cid(dev);
 	if (err)
 		return err;
-	err = glass_rx_alloc(dev);
+	err = make_queues(dev);
 	if (err)
 		return err;
-	err = glass_find_vqs(dev->vdev, VQ_MAX, dev->vqs, info);
-	if (err) {
-		glass_rx_free(dev);
-		return err;
-	}
-	for (i = 0; i < GLASS_EVENT_BUFFERS; i++)
-		event_post(dev, &dev->events[i]);
-	virtio_device_ready(dev->vdev);
-	virtqueue_kick(dev->vqs[VQ_EVENT]);
-
+	start_events(dev);
 	napi_enable(&dev->napi);
 	rcu_assign_pointer(glass_the_device, dev);
 	trace_transport(GLASS_VSOCK_TRANSPORT_UP, dev->cid);
@@ -175,22 +264,33 @@ static int device_start(struct glass_device *dev)
 	return 0;
 }
 
-/* The reverse; connections end with ECONNRESET.  the_device_lock held. */
+/*
+ * The reverse; connections end with ECONNRESET.  the_device_lock held.
+ *
+ * An interrupt may still be running when the device is reset, and schedule
+ * event_work: it will find that the queues cannot be used any more.
+ */
 static void device_stop(struct glass_device *dev)
 {
-	if (rcu_access_pointer(glass_the_device) != dev)
-		return;	/* it could not be restored */
-	RCU_INIT_POINTER(glass_the_device, NULL);
-	synchronize_net();
+	bool started;
 
-	virtio_reset_device(dev->vdev);
-	cancel_work_sync(&dev->event_work);
+	mutex_lock(&dev->event_lock);
+	started = dev->started;
+	dev->started = false;
+	mutex_unlock(&dev->event_lock);
+	if (!started)
+		return;	/* it could not be restored */
+
+	unpublish(dev);
 	napi_disable(&dev->napi);
+	cancel_delayed_work_sync(&dev->retry);
+	virtio_reset_device(dev->vdev);
 	glass_rx_detach(dev);
 	glass_tx_free(dev);
 	while (virtqueue_detach_unused_buf(dev->vqs[VQ_EVENT]))
 		;
 	dev->vdev->config->del_vqs(dev->vdev);
+	cancel_work_sync(&dev->event_work);
 	glass_rx_free(dev);
 
 	glass_reset_all(&glass_virtio, GLASS_VSOCK_R_TRANSPORT_GONE);
@@ -203,24 +303,35 @@ static struct glass_device *device_alloc(struct virtio_device *vdev)
 
 	if (!dev)
 		return NULL;
+	/* Of its own: it must not share a cache line with what we write. */
+	dev->events = kcalloc(GLASS_EVENT_BUFFERS, sizeof(*dev->events),
+			      GFP_KERNEL);
 	dev->netdev = glass_alloc_netdev();
-	if (!dev->netdev) {
-		kfree(dev);
-		return NULL;
-	}
+	if (!dev->events || !dev->netdev)
+		goto fail;
 	dev->vdev = vdev;
 	vdev->priv = dev;
 	spin_lock_init(&dev->tx_lock);
 	skb_queue_head_init(&dev->tx_pending);
+	mutex_init(&dev->event_lock);
 	INIT_WORK(&dev->event_work, event_work);
+	INIT_DELAYED_WORK(&dev->retry, retry);
 	netif_napi_add(dev->netdev, &dev->napi, glass_poll);
 	return dev;
+
+fail:
+	if (dev->netdev)
+		glass_free_netdev(dev->netdev);
+	kfree(dev->events);
+	kfree(dev);
+	return NULL;
 }
 
 static void device_free(struct glass_device *dev)
 {
 	netif_napi_del(&dev->napi);
 	glass_free_netdev(dev->netdev);
+	kfree(dev->events);
 	kfree(dev);
 }
 
@@ -277,6 +388,7 @@ MODULE_DEVICE_TABLE(virtio, id_table);
 
 static struct virtio_driver glass_virtio_driver = {
 	.driver.name = KBUILD_MODNAME,
+	.driver.owner = THIS_MODULE,	/* 6.1 does not set it */
 	.id_table = id_table,
 	.probe = glass_probe,
 	.remove = glass_remove,

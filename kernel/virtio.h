@@ -3,6 +3,7 @@
 #ifndef GLASS_VIRTIO_H
 #define GLASS_VIRTIO_H
 
+#include <linux/mutex.h>
 #include <linux/virtio.h>
 #include <linux/virtio_vsock.h>
 #include <linux/workqueue.h>
@@ -30,14 +31,19 @@ struct glass_device {
 	unsigned int rx_posted;
 	bool rx_unkicked;		/* posted and not notified */
 	struct sk_buff *rx_spare;	/* for the next packet */
-	struct delayed_work rx_retry;
+	struct delayed_work retry;	/* schedules NAPI */
 
-	struct virtio_vsock_event events[GLASS_EVENT_BUFFERS];
+	struct mutex event_lock;
+	bool started;			/* event_lock: the queues can be used */
+	struct virtio_vsock_event *events;	/* the device writes to them */
 	struct work_struct event_work;
 };
 
 /* The device, under rcu_read_lock() or its _bh; NULL while there is none. */
 extern struct glass_device __rcu *glass_the_device;
+
+/* Run NAPI in a while: memory is short, and no interrupt will say it is not. */
+void glass_poll_later(struct glass_device *dev);
 
 /*
  * NAPI: take back what was sent.  Returns whether there is more to do.
@@ -47,7 +53,13 @@ bool glass_tx_poll(struct glass_device *dev);
 /* Answers that the device does not take hold up the packets that cause them. */
 bool glass_tx_congested(const struct glass_device *dev);
 
-/* Forget all that was sent.  The device is reset, NAPI disabled. */
+/* NAPI: nothing can be received until whoever removes the cause schedules it. */
+static inline bool glass_rx_paused(const struct glass_device *dev)
+{
+	return glass_tx_congested(dev) || !dev->rx_spare;
+}
+
+/* Drop all that was sent.  The device is reset, NAPI disabled. */
 void glass_tx_free(struct glass_device *dev);
 
 /* NAPI: receive up to @budget packets.  Returns how many. */

@@ -9,10 +9,9 @@
 #include "transport.h"
 #include "virtio.h"
 
-#define RX_BUFFER_ORDER		3	/* 32 KiB: a peer sends fewer packets */
+#define RX_BUFFER_ORDER		get_order(SZ_32K) /* a peer sends fewer packets */
 #define RX_BUFFERS		64U	/* posted at most: 2 MiB */
 #define RX_COPY_MAX		1024	/* copied out, the buffer posted again */
-#define RX_REFILL_RETRY		(HZ / 10)
 
 static int rx_post(struct glass_device *dev, struct page *page)
 {
@@ -33,14 +32,14 @@ static struct page *get_buffer(struct glass_device *dev)
 	struct page *page;
 
 	page = page_pool_alloc_pages(dev->pool, GFP_ATOMIC | __GFP_NOWARN);
-	if (!page)
+	if (!page && RX_BUFFER_ORDER)
 		page = alloc_page(GFP_ATOMIC | __GFP_NOWARN);
 	return page;
 }
 
 static void put_buffer(struct glass_device *dev, struct page *page)
 {
-	if (page_size(page) > PAGE_SIZE)
+	if (page_size(page) == PAGE_SIZE << RX_BUFFER_ORDER)
 		page_pool_put_full_page(dev->pool, page, false);
 	else
 		put_page(page);
@@ -62,7 +61,7 @@ static void rx_refill(struct glass_device *dev)
 	}
 	/* With nothing posted there is no interrupt to try again on. */
 	if (!dev->rx_posted || !dev->rx_spare)
-		schedule_delayed_work(&dev->rx_retry, RX_REFILL_RETRY);
+		glass_poll_later(dev);
 	if (!dev->rx_unkicked)
 		return;
 	dev->rx_unkicked = false;
@@ -70,17 +69,6 @@ static void rx_refill(struct glass_device *dev)
 		glass_count(rx_kicks);
 		virtqueue_notify(dev->vqs[VQ_RX]);
 	}
-}
-
-static void rx_retry(struct work_struct *work)
-{
-	struct glass_device *dev =
-		container_of(to_delayed_work(work), struct glass_device,
-			     rx_retry);
-
-	local_bh_disable();
-	napi_schedule(&dev->napi);
-	local_bh_enable();
 }
 
 static void fill_cb(struct sk_buff *skb, const struct glass_vsock_hdr *hdr,
@@ -107,12 +95,20 @@ static void fill_cb(struct sk_buff *skb, const struct glass_vsock_hdr *hdr,
  */
 static bool rx_prepare(struct glass_device *dev)
 {
+	struct sk_buff *skb;
+
 	if (dev->rx_spare)
 		return true;
-	dev->rx_spare = napi_alloc_skb(&dev->napi, RX_COPY_MAX);
-	if (!dev->rx_spare)
+	skb = napi_alloc_skb(&dev->napi, RX_COPY_MAX);
+	/* The reserves are for those who free memory. */
+	if (!skb || skb_pfmemalloc(skb)) {
+		kfree_skb(skb);
 		glass_count(alloc_failures);
-	return dev->rx_spare;
+		return false;
+	}
+	skb->dev = NULL;	/* which it may outlive */
+	dev->rx_spare = skb;
+	return true;
 }
 
 /*
@@ -199,7 +195,6 @@ int glass_rx_alloc(struct glass_device *dev)
 	if (IS_ERR(pool))
 		return PTR_ERR(pool);
 	dev->pool = pool;
-	INIT_DELAYED_WORK(&dev->rx_retry, rx_retry);
 	return 0;
 }
 
@@ -207,7 +202,6 @@ void glass_rx_detach(struct glass_device *dev)
 {
 	struct page *page;
 
-	cancel_delayed_work_sync(&dev->rx_retry);
 	while ((page = virtqueue_detach_unused_buf(dev->vqs[VQ_RX])))
 		put_buffer(dev, page);
 	dev->rx_posted = 0;

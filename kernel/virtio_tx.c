@@ -11,26 +11,29 @@
 #include "virtio.h"
 
 #define TX_REPLIES_MAX	256U	/* beyond, receiving pauses */
+#define TX_PENDING_MAX	1024U	/* packets beyond the ring: no connect any more */
 
 /*
- * The header and a small payload are one buffer, a page of payload is a second
- * one.  More than one buffer of payload is not possible here by design: a
- * device that mistakes the second for the end loses the packet.
+ * The header is one buffer, all of the payload a second one.  Nothing else is
+ * safe with every device: some take what follows the header for the payload,
+ * and a second piece of payload for the end.
  */
 static int ring_add(struct glass_device *dev, struct sk_buff *skb)
 {
-	struct scatterlist hdr, page;
-	struct scatterlist *sgs[] = { &hdr, &page };
+	struct scatterlist hdr, payload;
+	struct scatterlist *sgs[] = { &hdr, &payload };
 	unsigned int n = 1;
 
-	sg_init_one(&hdr, skb->data - GLASS_HDR_LEN,
-		    GLASS_HDR_LEN + skb_headlen(skb));
+	sg_init_one(&hdr, skb->data - GLASS_HDR_LEN, GLASS_HDR_LEN);
 	if (skb_is_nonlinear(skb)) {
 		const skb_frag_t *frag = &skb_shinfo(skb)->frags[0];
 
-		sg_init_table(&page, 1);
-		sg_set_page(&page, skb_frag_page(frag), skb_frag_size(frag),
+		sg_init_table(&payload, 1);
+		sg_set_page(&payload, skb_frag_page(frag), skb_frag_size(frag),
 			    skb_frag_off(frag));
+		n = 2;
+	} else if (skb->len) {
+		sg_init_one(&payload, skb->data, skb->len);
 		n = 2;
 	}
 	return virtqueue_add_sgs(dev->vqs[VQ_TX], sgs, n, 0, skb, GFP_ATOMIC);
@@ -41,6 +44,11 @@ static void write_header(struct sk_buff *skb)
 	const struct glass_vsock_hdr hdr = glass_packet_hdr(skb);
 
 	glass_hdr_encode(&hdr, skb->data - GLASS_HDR_LEN);
+}
+
+static bool is_credit_update(struct sk_buff *skb)
+{
+	return GLASS_CB(skb)->op == GLASS_VSOCK_OP_CREDIT_UPDATE;
 }
 
 bool glass_tx_congested(const struct glass_device *dev)
@@ -67,15 +75,30 @@ static void ring_reclaim(struct glass_device *dev, struct sk_buff_head *done)
 		napi_schedule(&dev->napi);
 }
 
-/* Fill the ring from tx_pending.  tx_lock held. */
+/*
+ * Fill the ring from tx_pending.  Credit is stated at the last moment, and in
+ * the order of the ring: it must not go backwards.  tx_lock held.
+ */
 static void ring_push_pending(struct glass_device *dev)
 {
 	struct sk_buff *skb;
+	int err;
 
 	while ((skb = skb_peek(&dev->tx_pending))) {
-		if (ring_add(dev, skb))
+		if (skb->sk)
+			glass_fill_credit(skb->sk, skb);
+		write_header(skb);
+		err = ring_add(dev, skb);
+		if (err) {
+			/* The device may have nothing to interrupt for. */
+			if (err != -ENOSPC)
+				glass_poll_later(dev);
 			return;
+		}
+		glass_observe_tx(skb->sk, skb);
 		__skb_unlink(skb, &dev->tx_pending);
+		if (is_credit_update(skb))
+			glass_sk(skb->sk)->credit_pending = false;
 		dev->tx_unkicked = true;
 	}
 }
@@ -111,32 +134,52 @@ static u32 virtio_source_cid(u32 peer_cid)
 	return glass_virtio_cid();
 }
 
-static int device_send(struct glass_device *dev, struct sock *sk,
-		       struct sk_buff *skb, bool more)
+/* Returns whether to notify the device, after unlocking.  tx_lock held. */
+static bool ring_send(struct glass_device *dev, struct sk_buff *skb, bool more)
+{
+	if (is_credit_update(skb))
+		glass_sk(skb->sk)->credit_pending = true;
+	WRITE_ONCE(dev->tx_replies, dev->tx_replies + GLASS_CB(skb)->reply);
+
+	__skb_queue_tail(&dev->tx_pending, skb);
+	ring_push_pending(dev);
+	if (skb_queue_empty(&dev->tx_pending))
+		return !more && ring_kick(dev);
+	glass_count(tx_ring_full);
+	return ring_kick(dev);
+}
+
+/*
+ * What would fill the memory while the device stands still.  Who gives up
+ * connecting is gone, its REQUEST is not; and a CREDIT_UPDATE that waits will
+ * say all that a second one would.
+ */
+static bool refused(const struct glass_device *dev, struct sk_buff *skb,
+		    int *err)
+{
+	*err = 0;
+	if (is_credit_update(skb))
+		return glass_sk(skb->sk)->credit_pending;
+	if (GLASS_CB(skb)->op != GLASS_VSOCK_OP_REQUEST ||
+	    skb_queue_len(&dev->tx_pending) < TX_PENDING_MAX)
+		return false;
+	*err = -ENOBUFS;
+	return true;
+}
+
+static int device_send(struct glass_device *dev, struct sk_buff *skb, bool more)
 {
 	struct sk_buff_head done;
 	bool notify = false;
+	bool refuse;
+	int err;
 
 	__skb_queue_head_init(&done);
 	spin_lock_bh(&dev->tx_lock);
 	ring_reclaim(dev, &done);
-
-	/* The credit of one socket's packets must not go backwards. */
-	if (sk)
-		glass_fill_credit(sk, skb);
-	write_header(skb);
-	glass_observe_tx(sk, skb);
-	WRITE_ONCE(dev->tx_replies, dev->tx_replies + GLASS_CB(skb)->reply);
-
-	ring_push_pending(dev);
-	if (!skb_queue_empty(&dev->tx_pending) || ring_add(dev, skb)) {
-		glass_count(tx_ring_full);
-		__skb_queue_tail(&dev->tx_pending, skb);
-	} else {
-		dev->tx_unkicked = true;
-	}
-	if (!more || !skb_queue_empty(&dev->tx_pending))
-		notify = ring_kick(dev);
+	refuse = refused(dev, skb, &err);
+	if (!refuse)
+		notify = ring_send(dev, skb, more);
 	if (!virtqueue_enable_cb_delayed(dev->vqs[VQ_TX]))
 		napi_schedule(&dev->napi);
 	spin_unlock_bh(&dev->tx_lock);
@@ -144,7 +187,9 @@ static int device_send(struct glass_device *dev, struct sock *sk,
 	if (notify)
 		ring_notify(dev);
 	free_done(&done);
-	return 0;
+	if (refuse)
+		kfree_skb(skb);
+	return err;
 }
 
 static int virtio_send(struct sock *sk, struct sk_buff *skb, bool more)
@@ -158,7 +203,7 @@ static int virtio_send(struct sock *sk, struct sk_buff *skb, bool more)
 	rcu_read_lock_bh();
 	dev = rcu_dereference_bh(glass_the_device);
 	if (dev)
-		err = device_send(dev, sk, skb, more);
+		err = device_send(dev, skb, more);
 	else
 		kfree_skb(skb);
 	rcu_read_unlock_bh();
@@ -213,9 +258,12 @@ void glass_tx_free(struct glass_device *dev)
 {
 	struct sk_buff *skb;
 
-	while ((skb = virtqueue_detach_unused_buf(dev->vqs[VQ_TX])))
-		kfree_skb(skb);
-	skb_queue_purge(&dev->tx_pending);
+	while ((skb = virtqueue_detach_unused_buf(dev->vqs[VQ_TX])) ||
+	       (skb = __skb_dequeue(&dev->tx_pending))) {
+		if (is_credit_update(skb))
+			glass_sk(skb->sk)->credit_pending = false;
+		glass_observe_drop(skb->sk, skb, GLASS_VSOCK_R_TRANSPORT_GONE);
+	}
 	dev->tx_replies = 0;
 	dev->tx_unkicked = false;
 }

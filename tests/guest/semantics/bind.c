@@ -173,6 +173,25 @@ static void again(void)
 	CHECK_EQ(local_name(fd).svm_port, port);
 }
 
+/* The name of a connection is what it is found by. */
+static void of_connection(void)
+{
+	int fd[2];
+
+	for (int i = 0; i < 100; i++) {
+		connected_pair(VMADDR_CID_LOCAL, fd);
+		if (!i) {
+			row("EINVAL", outcome(vm_bind(fd[0], VMADDR_CID_ANY, VMADDR_PORT_ANY)),
+			    "bind of a connected socket");
+			row("EINVAL", outcome(vm_bind(fd[1], VMADDR_CID_ANY, VMADDR_PORT_ANY)),
+			    "bind of an accepted socket");
+		}
+		vm_bind(fd[1], VMADDR_CID_ANY, VMADDR_PORT_ANY);
+		close(fd[0]);
+		close(fd[1]);
+	}
+}
+
 static int bind_raw(const struct sockaddr_vm *addr, socklen_t len)
 {
 	return bind(stream_socket(), (const struct sockaddr *)addr, len);
@@ -231,6 +250,7 @@ const struct test bind_tests[] = {
 	TEST("a closed socket's port is free", freed),
 	TEST("a closed listener's port is free", freed_by_listener),
 	TEST("bound already", again),
+	TEST("of a connection", of_connection),
 	TEST("bad addresses", bad_addresses),
 	TEST("flags and unset fields", unset_fields),
 	TEST("4000 ports", thousands),

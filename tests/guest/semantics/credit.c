@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A sender to one who does not read stops at the size of the buffer. */
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "data.h"
@@ -175,6 +178,44 @@ static void others_go_on(void)
 	}
 }
 
+static void write_to(const char *path, const char *value)
+{
+	int fd = NEED_OK(open(path, O_WRONLY | O_CLOEXEC));
+
+	NEED_OK(write(fd, value, strlen(value)));
+	close(fd);
+}
+
+static long charged(void)
+{
+	FILE *file = fopen("/sys/fs/cgroup/sender/memory.current", "re");
+	long bytes;
+
+	NEED(file != NULL);
+	NEED(fscanf(file, "%ld", &bytes) == 1);
+	fclose(file);
+	return bytes;
+}
+
+/* Or a container could use up the memory of all. */
+static void memory(void)
+{
+	const long size = 16 * 262144;
+	long before, sent = 0;
+	char pid[16];
+
+	mkdir("/sys/fs/cgroup/sender", 0755);
+	write_to("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	write_to("/sys/fs/cgroup/sender/cgroup.procs", pid);
+	before = charged();
+	for (int fd[2]; sent < size; sent += fill(fd[0], 65536))
+		connected_pair(cid, fd);
+	CHECK_EQ(sent, size);
+	row("to the sender", charged() - before >= size ? "to the sender" : "to nobody",
+	    "what was sent and not read is charged");
+}
+
 const struct test credit_tests[] = {
 	TEST("exactly the buffer", exactly),
 	TEST("one byte a send", one_byte_sends),
@@ -185,5 +226,6 @@ const struct test credit_tests[] = {
 	TEST("the buffer shrinks", shrunk),
 	TEST("full both ways", both_full),
 	TEST("another connection goes on", others_go_on),
+	TEST("memory", memory),
 	{ .name = NULL },
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/select.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../interop/peer.h"
@@ -101,6 +102,31 @@ static void interrupted(void)
 	interrupted_with(", SA_RESTART", SA_RESTART);
 }
 
+/* Several may wait for one attempt. */
+static void interrupted_for_others(void)
+{
+	int fd = stream_socket(), started[2], status;
+	double begin = seconds();
+	pid_t pid;
+	char byte;
+
+	sigaction(SIGALRM, &(struct sigaction) { .sa_handler = on_alarm }, NULL);
+	set_timeout(fd, AF_VSOCK, SO_VM_SOCKETS_CONNECT_TIMEOUT, 10000);
+	NEED_OK(pipe(started));
+	pid = NEED_OK(fork());
+	if (!pid) {
+		NEED_OK(write(started[1], "x", 1));
+		_exit(vm_connect(fd, NO_CID, 1234) ? 1 : 0);
+	}
+	CHECK_EQ(read(started[0], &byte, 1), 1);
+	ualarm(500000, 0);
+	row("EINTR", outcome(vm_connect(fd, NO_CID, 1234)), "connect of two, interrupted");
+	NEED_OK(waitpid(pid, &status, 0));
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	row("at once", seconds() - begin < 5 ? "at once" : "later",
+	    "connect of the other one returns");
+}
+
 static void closed(void)
 {
 	for (int i = 0; i < 50; i++) {
@@ -155,6 +181,7 @@ const struct test no_answer_tests[] = {
 	TEST("timed out by default", default_timeout),
 	TEST("non-blocking", nonblocking),
 	TEST("interrupted", interrupted),
+	TEST("interrupted while another waits", interrupted_for_others),
 	TEST("closed meanwhile", closed),
 	TEST("closed by another thread", closed_by_thread),
 	TEST("shutdown meanwhile", shut_down),

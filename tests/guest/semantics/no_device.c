@@ -3,12 +3,17 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../../interop/peer.h"
@@ -143,10 +148,75 @@ static void comes_back(void)
 		CHECK(stream_both(connected(VMADDR_CID_HOST, PEER_ECHO), 1000, 1, 1));
 }
 
+/* A page that does not come until it is given: as one of a file system that hangs. */
+static void *slow_page(int *handler, size_t *size)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register registration = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	void *page;
+
+	*size = sysconf(_SC_PAGESIZE);
+	page = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	NEED(page != MAP_FAILED);
+	*handler = NEED_OK(syscall(SYS_userfaultfd, O_CLOEXEC));
+	NEED_OK(ioctl(*handler, UFFDIO_API, &api));
+	registration.range.start = (uintptr_t)page;
+	registration.range.len = *size;
+	NEED_OK(ioctl(*handler, UFFDIO_REGISTER, &registration));
+	return page;
+}
+
+struct slow_send {
+	int fd;
+	void *page;
+	size_t size;
+};
+
+static void *send_slow_page(void *argument)
+{
+	struct slow_send *slow = argument;
+
+	CHECK_EQ(send(slow->fd, slow->page, slow->size, MSG_NOSIGNAL), (int)slow->size);
+	return NULL;
+}
+
+/* A program that waits for its memory, in a call on a socket, holds up nobody else. */
+static void goes_beside_slow_send(void)
+{
+	struct uffdio_zeropage zero = { 0 };
+	struct slow_send slow;
+	int handler, fd[2];
+	pthread_t thread;
+	char device[64];
+	double begin;
+
+	if (!find_device(device))
+		skip("this guest has no device");
+	if (!is_bound(device))
+		tell_driver("bind", device);
+	connected_pair(VMADDR_CID_LOCAL, fd);
+	slow.fd = fd[0];
+	slow.page = slow_page(&handler, &slow.size);
+	NEED(!pthread_create(&thread, NULL, send_slow_page, &slow));
+	/* Its page fault. */
+	NEED(poll(&(struct pollfd) { .fd = handler, .events = POLLIN }, 1, 5000) == 1);
+
+	begin = seconds();
+	tell_driver("unbind", device);
+	CHECK(seconds() - begin < 5);
+	tell_driver("bind", device);
+
+	zero.range.start = (uintptr_t)slow.page;
+	zero.range.len = slow.size;
+	NEED_OK(ioctl(handler, UFFDIO_ZEROPAGE, &zero));
+	NEED(!pthread_join(thread, NULL));
+}
+
 const struct test no_device_tests[] = {
 	TEST("it goes", goes),
 	TEST("there is none", none),
 	TEST("local delivery without it", local_goes_on),
 	TEST("it comes back", comes_back),
+	TEST("it goes while a program waits for its memory", goes_beside_slow_send),
 	{ .name = NULL },
 };

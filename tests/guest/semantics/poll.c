@@ -132,10 +132,37 @@ static void listener_edge(void)
 	}
 }
 
+/* Readable with SO_RCVLOWAT, when the peer sends all it may and some was read before. */
+static void lowat(const char *name, int lowat, size_t before)
+{
+	static char text[100000];
+	int fd[2];
+
+	connected_pair(cid, fd);
+	fill(fd[0], 20000);
+	NEED(ready(fd[1], POLLIN, 5000));
+	row("ok", outcome(setsockopt(fd[1], SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof(lowat))),
+	    "setsockopt SO_RCVLOWAT %d", lowat);
+	if (before)
+		CHECK_EQ(recv(fd[1], text, before, MSG_DONTWAIT), (int)before);
+	if (ready(fd[0], POLLOUT, 1000))
+		fill(fd[0], 20000);
+	row("yes", ready(fd[1], POLLIN, 1000) ? "yes" : "no", "%s", name);
+}
+
+static void lowats(void)
+{
+	lowat("readable with SO_RCVLOWAT of nearly the buffer", 250000, 20000);
+	lowat("readable with SO_RCVLOWAT of the buffer", 262144, 0);
+	lowat("readable with SO_RCVLOWAT of more than the buffer", 300000, 0);
+	lowat("readable with SO_RCVLOWAT of more, after some was read", 300000, 20000);
+}
+
 const struct test poll_tests[] = {
 	TEST("of a stream", stream),
 	TEST("of an ended stream", ends),
 	TEST("of a refused connect", refused),
+	TEST("SO_RCVLOWAT", lowats),
 	TEST("epoll edges", edge),
 	TEST("epoll edges of a listener", listener_edge),
 	{ .name = NULL },

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -223,6 +224,30 @@ static void name_of_sender(void)
 	row(NULL, outcome(recv(fd[1], &byte, 1, MSG_OOB | MSG_DONTWAIT)), "recv MSG_OOB");
 }
 
+/* What comes before the bad address is there, and what does not fit there is not lost. */
+static void fault_in_the_middle(void)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	char *text = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+	char data[100];
+	int fd[2];
+
+	NEED(text != MAP_FAILED);
+	NEED_OK(munmap(text + page, page));
+	connected_pair(cid, fd);
+	set_timeout(fd[1], SOL_SOCKET, SO_RCVTIMEO, 1000);
+	memset(data, 'x', sizeof(data));
+	NEED_OK(send(fd[0], data, 60, 0));
+	NEED_OK(send(fd[0], data, 40, 0));
+	while (recv(fd[1], data, 100, MSG_PEEK) < 100)
+		;	/* stock delivers each in its own time */
+	row(NULL, outcome(recv(fd[1], text + page - 60, 100, MSG_WAITALL)),
+	    "recv MSG_WAITALL of 60 and 40, the address turns bad after 60");
+	row("EFAULT", outcome(recv(fd[1], text + page, 40, MSG_WAITALL)), "recv of the rest there");
+	row("40", outcome(recv(fd[1], text, 40, MSG_WAITALL)), "recv of the rest elsewhere");
+}
+
 const struct test receive_tests[] = {
 	TEST("nothing there", nothing),
 	TEST("SO_RCVTIMEO", timeout),
@@ -233,6 +258,7 @@ const struct test receive_tests[] = {
 	TEST("MSG_WAITALL beyond the buffer", waitall_large),
 	TEST("SO_RCVLOWAT", lowat),
 	TEST("SO_RCVLOWAT beyond the buffer", lowat_large),
+	TEST("a bad address in the middle", fault_in_the_middle),
 	TEST("interrupted", interrupted),
 	TEST("recvfrom", name_of_sender),
 	{ .name = NULL },
