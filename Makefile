@@ -5,8 +5,8 @@
 BUILD := build
 BIN := $(BUILD)/bin
 CACHE := $(or $(GLASS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/glass-vsock)
-# A series of scripts/kernels; the first one there is the distribution's own.
-KERNEL ?= $(shell awk '/^[0-9]/ { print $$1; exit }' scripts/kernels)
+# A series of scripts/kernels; the first one there is the distribution's own. An empty one is none.
+override KERNEL := $(or $(KERNEL),$(shell awk '/^[0-9]/ { print $$1; exit }' scripts/kernels))
 
 CFLAGS ?= -O2 -g
 override CFLAGS += -Wall -Wextra -Werror
@@ -32,7 +32,7 @@ deps: ## install every package needed, without questions
 	@scripts/deps
 
 modules: ## the module: KERNEL=6.1 (or 6.12, 7.3, all), at build/<release>/glass_vsock.ko
-	@scripts/module-build $(KERNEL)
+	@scripts/module-build $(or $(KERNELS),$(KERNEL))
 
 update-kernels: ## look for newer releases of all kernels
 	@FETCH=1 scripts/kernel-fetch all
@@ -40,7 +40,9 @@ update-kernels: ## look for newer releases of all kernels
 sparse: ## run sparse over the module; its warnings are errors
 	@scripts/module-build --sparse $(KERNEL)
 
-vm: $(if $(STOCK)$(NONE),,modules) tools ## a guest: KERNEL= RUN='command' SHARE=dir STOCK=1 SMP= MEM= ICOUNT=1 MACHINE=... (see tests/vm/vm)
+# Standard output is the command's own. (KERNEL=all is not built, but left to tests/vm/vm to refuse.)
+vm: ## a guest: KERNEL= RUN='command' SHARE=dir STOCK=1 SMP= MEM= ICOUNT=1 MACHINE=... (see tests/vm/vm)
+	@$(MAKE) --no-print-directory $(if $(STOCK)$(NONE)$(filter all,$(KERNEL)),,modules) tools >&2
 	@tests/vm/vm
 
 demo: deps ## the whole line at work: data, tools and counters, in under three minutes

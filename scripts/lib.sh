@@ -3,6 +3,9 @@
 #
 # What the scripts share: where things are, how to fail, and a private apt. To be sourced.
 
+# An ordinary user's has neither, and half of what is needed here lies there.
+PATH=$PATH:/usr/sbin:/sbin
+
 # shellcheck disable=SC2034 # used by those who source this
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${GLASS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/glass-vsock}
@@ -16,14 +19,14 @@ die() {
 need() {
 	local command
 	for command; do
-		PATH=$PATH:/usr/sbin:/sbin command -v "$command" >/dev/null ||
-			die "$command is not installed: run 'make deps'"
+		command -v "$command" >/dev/null || die "$command is not installed: run 'make deps'"
 	done
 }
 
 # await_line FILE PATTERN PID: wait until a line of FILE matches, which that process writes.
 await_line() {
 	local lines tail
+	: >>"$1" # the process may not have come to make it
 	exec {lines}< <(exec tail -n +1 -f --pid="$3" "$1")
 	tail=$!
 	timeout 30 grep -q -m 1 -- "$2" <&"$lines" || die "waited in vain for '$2' in $1: $(tail -n 3 "$1")"

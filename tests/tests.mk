@@ -21,10 +21,10 @@ objects	= $(patsubst tests/%.c,$(T)/obj/%.o,$(wildcard $(1)))
 .PHONY: tests check-unit check-guest check-interop check-tools
 tests: $(TESTS)
 
-check-unit: $(T)/unit $(T)/fuzz_packet
+check-unit: $(T)/unit $(T)/fuzz_packet $(T)/tools_host
 	tests/run unit
 
-check-guest check-interop check-tools: check-%: tests
+check-guest check-interop check-tools: check-%: modules tools tests
 	tests/run $*
 
 $(T)/obj/%.o: tests/%.c

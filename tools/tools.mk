@@ -19,11 +19,19 @@ TOOLS_COMMON := $(call tool_objects,common)
 TOOLS_OBJECTS := $(TOOLS_COMMON) $(call tool_objects,vsockstat) $(call tool_objects,vsocktrace)
 SKELETONS := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard bpf/*.bpf.c))
 
-.SECONDARY: $(SKELETONS)
+.SECONDARY: $(SKELETONS) $(SKELETONS:.skel.h=.bpf.o)
 .PHONY: tools
 tools: $(TOOLS)
+	@:
 
-$(BUILD)/vmlinux.h: tools/tools.mk
+# What is missing is named before it makes a compiler fail. Looked at again only when a package came or went.
+$(BUILD)/.packages: scripts/packages $(wildcard /var/lib/dpkg/status)
+	@mkdir -p $(@D)
+	@scripts/deps --check
+	@touch $@
+
+# Everything here is made from this first.
+$(BUILD)/vmlinux.h: tools/tools.mk | $(BUILD)/.packages
 	@mkdir -p $(@D)
 	release=$$(scripts/kernel-fetch $(TYPES_KERNEL)) && \
 	$(BPFTOOL) btf dump file "$(CACHE)/kernels/$$release/vmlinux.btf" format c >$@.new
