@@ -12,18 +12,14 @@
 
 #include "connect.h"
 #include "glass_sock.h"
+#include "pid.h"
 
 #define MAX_PENDING	16384
 #define RING_BYTES	(256 * 1024)
 
-#define MAX_PID_NAMESPACES	33	/* one in the other: the kernel's limit */
-
 /* Set by vsocktrace before loading; 0 takes everything. */
 const volatile __u32 only_pid;
 const volatile __u64 min_duration_ns;
-
-/* The inode number of the PID namespace that vsocktrace is in: PIDs are those of there. */
-const volatile __u32 pid_namespace;
 
 __u64 lost;
 
@@ -44,29 +40,11 @@ struct {
 	__uint(max_entries, RING_BYTES);
 } events SEC(".maps");
 
-/* The process has a PID in its own namespace and in each around that; 0 if ours is none of them. */
-static __u32 pid_here(void)
-{
-	const struct task_struct *task = (const void *)bpf_get_current_task();
-	const struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
-	const struct upid *numbers = __builtin_preserve_access_index(&pid->numbers[0]);
-	__u32 level = BPF_CORE_READ(pid, level);
-	struct upid upid;
-
-	for (__u32 i = 0; i < MAX_PID_NAMESPACES && i <= level; i++) {
-		if (bpf_probe_read_kernel(&upid, sizeof(upid), &numbers[i]))
-			return 0;
-		if (BPF_CORE_READ(upid.ns, ns.inum) == pid_namespace)
-			return upid.nr;
-	}
-	return 0;
-}
-
 /* The driver's tracepoints give a plain sock; newer verifiers want every such argument checked. */
 SEC("tp_btf/connect_start")
 int BPF_PROG(connect_start, const struct sock *sk)
 {
-	struct caller caller = { .pid = pid_here() };
+	struct caller caller = { .pid = pid_here(bpf_get_current_task_btf()) };
 	__u64 key = (__u64)sk;
 
 	if (!sk || (only_pid && caller.pid != only_pid))

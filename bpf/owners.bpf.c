@@ -5,6 +5,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "owners.h"
+#include "pid.h"
 
 #define AF_VSOCK 40
 
@@ -28,7 +29,7 @@ int owners(struct bpf_iter__task_file *ctx)
 		return 0;
 
 	owner.inode = file->f_inode->i_ino;
-	owner.pid = task->tgid;
+	owner.pid = pid_here(task);
 	bpf_probe_read_kernel_str(owner.comm, sizeof(owner.comm), task->group_leader->comm);
 	bpf_seq_write(ctx->meta->seq, &owner, sizeof(owner));
 	return 0;

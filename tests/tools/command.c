@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -173,4 +176,16 @@ const char *string(json_t *object, const char *field)
 bool is_null(json_t *object, const char *field)
 {
 	return json_is_null(json_object_get(object, field));
+}
+
+pid_t fork_container(void)
+{
+	pid_t pid = NEED_OK((pid_t)syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, NULL, NULL,
+					   NULL, 0));
+
+	if (pid)
+		return pid;
+	NEED_OK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	NEED_OK(mount("proc", "/proc", "proc", 0, NULL));
+	return 0;
 }

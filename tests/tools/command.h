@@ -34,6 +34,9 @@ void command_ready(struct command *command);		/* until it has written to READY_F
 struct output command_end(struct command *command);	/* waits for it */
 struct output command_stop(struct command *command, int signal);
 
+/* fork() into PID and mount namespaces of its own, with a /proc; ends the test when it fails. */
+pid_t fork_container(void);
+
 struct output run_command(const char *const *args);
 json_t *run_json(const char *const *args);
 

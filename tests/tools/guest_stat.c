@@ -240,6 +240,24 @@ static void processes(void)
 	NEED_OK(kill(child, SIGKILL));
 }
 
+/* PIDs are those of where vsockstat runs: there this process is number 1. */
+static void processes_in_container(void)
+{
+	pid_t container = fork_container();
+	int fd[2];
+
+	if (container) {
+		int status;
+
+		NEED_OK(waitpid(container, &status, 0));
+		CHECK_EQ(status, 0);
+		return;
+	}
+	connected_pair(VMADDR_CID_LOCAL, fd);
+	CHECK_EQ(number(connection(fd[0]), "pid"), 1);
+	_exit(0);
+}
+
 static void listeners(void)
 {
 	unsigned int port, waiting = 3;
@@ -416,6 +434,7 @@ const struct test stat_tests[] = {
 	TEST("senders without credit", no_credit),
 	TEST("times", times),
 	TEST("processes", processes),
+	TEST("processes in a container", processes_in_container),
 	TEST("listeners and their queues", listeners),
 	TEST("unbound and bound sockets", unconnected),
 	TEST("a connect that is not answered", connecting),

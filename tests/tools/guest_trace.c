@@ -3,14 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -188,23 +185,6 @@ static void one_process(void)
 	events = stop(&command);
 	CHECK_EQ(json_array_size(events), 1);
 	CHECK_EQ(number(json_array_get(events, 0), "pid"), getpid());
-}
-
-/* Like fork(), into namespaces of its own. */
-static pid_t fork_into(int namespaces)
-{
-	return NEED_OK((pid_t)syscall(SYS_clone, namespaces | SIGCHLD, NULL, NULL, NULL, 0));
-}
-
-static pid_t fork_container(void)
-{
-	pid_t pid = fork_into(CLONE_NEWPID | CLONE_NEWNS);
-
-	if (pid)
-		return pid;
-	NEED_OK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
-	NEED_OK(mount("proc", "/proc", "proc", 0, NULL));
-	return 0;
 }
 
 static void take_turn(int fd)

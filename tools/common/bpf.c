@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define KERNEL_TYPES	"/sys/kernel/btf/vmlinux"
+#define PID_NAMESPACE	"/proc/self/ns/pid"
 #define DRIVER_TYPES	"/sys/kernel/btf/glass_vsock"
 
 static int print_to_stderr(enum libbpf_print_level level, const char *format, va_list args)
@@ -32,6 +34,15 @@ void bpf_require_driver_types(void)
 	if (access(DRIVER_TYPES, F_OK))
 		errx(EXIT_FAILURE, "%s is missing: the loaded glass_vsock.ko was built without BTF;"
 		     " build it with 'make modules' and load it again", DRIVER_TYPES);
+}
+
+uint32_t bpf_pid_namespace(void)
+{
+	struct stat file;
+
+	if (stat(PID_NAMESPACE, &file))
+		err(EXIT_FAILURE, "cannot read %s", PID_NAMESPACE);
+	return file.st_ino;
 }
 
 _Noreturn void bpf_fail(int error)

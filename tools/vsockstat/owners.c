@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/bpf.h"
 #include "common/format.h"
 #include "owners.skel.h"
 
@@ -27,13 +28,14 @@ static bool copy_records(int from, FILE *to)
 /* False without privilege or kernel BTF. */
 static bool read_bpf(FILE *list)
 {
-	struct owners_bpf *skel = owners_bpf__open_and_load();
+	struct owners_bpf *skel = owners_bpf__open();
 	bool done = false;
 	int fd = -1;
 
 	if (!skel)
 		return false;
-	if (!owners_bpf__attach(skel))
+	skel->rodata->pid_namespace = bpf_pid_namespace();
+	if (!owners_bpf__load(skel) && !owners_bpf__attach(skel))
 		fd = bpf_iter_create(bpf_link__fd(skel->links.owners));
 	if (fd >= 0) {
 		done = copy_records(fd, list);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "bpf/connect.h"
 #include "commands.h"
@@ -18,7 +17,6 @@
 #include "trace.h"
 
 #define MSEC		UINT64_C(1000000)
-#define PID_NAMESPACE	"/proc/self/ns/pid"
 
 /* COMMAND(PID); the PID is - for a process of another namespace. */
 #define PROCESS_LEN	(CONNECT_COMM_LEN + sizeof("(4294967295)"))
@@ -108,16 +106,6 @@ static json_t *to_json(const void *data)
 			 "latency_ms", event->duration_ns / 1000 / 1000.0);
 }
 
-/* The one that this process is in, by its inode number. */
-static uint32_t pid_namespace(void)
-{
-	struct stat file;
-
-	if (stat(PID_NAMESPACE, &file))
-		err(EXIT_FAILURE, "cannot read %s", PID_NAMESPACE);
-	return file.st_ino;
-}
-
 static struct connect_bpf *start(const struct options *options)
 {
 	struct connect_bpf *skel = connect_bpf__open();
@@ -125,7 +113,7 @@ static struct connect_bpf *start(const struct options *options)
 
 	if (!skel)
 		bpf_fail(-errno);
-	skel->rodata->pid_namespace = pid_namespace();
+	skel->rodata->pid_namespace = bpf_pid_namespace();
 	skel->rodata->only_pid = options->trace.pid;
 	skel->rodata->min_duration_ns = options->min_duration_ns;
 
