@@ -170,7 +170,7 @@ static struct sk_buff *make_packet(struct sock *sk, struct msghdr *msg, u32 len)
 	return skb;
 }
 
-/* Send one packet.  Returns the bytes in it, or an errno. */
+/* Send one packet.  Returns the bytes in it, 0 if sk_err says why not, or an errno. */
 static int send_packet(struct sock *sk, struct msghdr *msg, u32 room)
 {
 	struct glass_sock *gs = glass_sk(sk);
@@ -191,8 +191,10 @@ static int send_packet(struct sock *sk, struct msghdr *msg, u32 room)
 	if (!err)
 		return len;
 	/* As whoever took the carrier away is about to do. */
+	sk->sk_err = ECONNRESET;
 	glass_conn_end(sk, GLASS_VSOCK_R_TRANSPORT_GONE);
-	return -ECONNRESET;
+	sk_error_report(sk);
+	return 0;
 }
 
 static int stream_send(struct sock *sk, struct msghdr *msg, long timeo)

@@ -278,9 +278,11 @@ static void device_stop(struct glass_device *dev)
 	started = dev->started;
 	dev->started = false;
 	mutex_unlock(&dev->event_lock);
-	if (!started)
-		return;	/* it could not be restored */
-
+	if (!started) {
+		/* It could not be restored.  The bus wants it reset. */
+		virtio_reset_device(dev->vdev);
+		return;
+	}
 	unpublish(dev);
 	napi_disable(&dev->napi);
 	cancel_delayed_work_sync(&dev->retry);
