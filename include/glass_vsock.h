@@ -94,7 +94,8 @@ enum glass_vsock_op {
 	X(GLASS_VSOCK_R_AFTER_SHUTDOWN, "after_shutdown")		\
 	X(GLASS_VSOCK_R_CREDIT_EXCEEDED, "credit_exceeded")		\
 	X(GLASS_VSOCK_R_CREDIT_AHEAD, "credit_ahead")			\
-	X(GLASS_VSOCK_R_CREDIT_STALE, "credit_stale")
+	X(GLASS_VSOCK_R_CREDIT_STALE, "credit_stale")			\
+	X(GLASS_VSOCK_R_MESSAGE_TOO_LONG, "message_too_long")
 
 enum glass_vsock_reason {
 	GLASS_VSOCK_REASONS(GLASS_VSOCK_ENUM_)

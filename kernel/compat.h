@@ -8,6 +8,7 @@
 
 #include <linux/net.h>
 #include <linux/netdevice.h>
+#include <linux/skbuff.h>
 #include <linux/version.h>
 #include <linux/virtio_config.h>
 
@@ -25,11 +26,50 @@
 #define glass_accept_flags()	((arg)->flags)
 #endif
 
-/* 6.5: sendpage became MSG_SPLICE_PAGES, which plain sendmsg may ignore. */
+/* 6.5: sendpage became MSG_SPLICE_PAGES. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
-#define GLASS_OPS_SENDPAGE	.sendpage = sock_no_sendpage,
+#define GLASS_OPS_SENDPAGE(fn)	.sendpage = fn,
+#define GLASS_MSG_SPLICE_PAGES	0x8000000	/* free there, and never in the ABI */
 #else
-#define GLASS_OPS_SENDPAGE
+#define GLASS_OPS_SENDPAGE(fn)
+#define GLASS_MSG_SPLICE_PAGES	MSG_SPLICE_PAGES
+#endif
+
+/* 6.6: the level and type of what is in the error queue. */
+#ifndef SOL_VSOCK
+#define SOL_VSOCK		287
+#endif
+#ifndef VSOCK_RECVERR
+#define VSOCK_RECVERR		1
+#endif
+
+/*
+ * Zero-copy sends; and SOL_SOCKET's options come here, so that SO_ZEROCOPY,
+ * which the core keeps to the families that it knows, can be had.  Before 6.7
+ * they did not.
+ */
+static inline void glass_socket_flags(struct socket *sock)
+{
+	set_bit(SOCK_SUPPORT_ZC, &sock->flags);
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	set_bit(SOCK_CUSTOM_SOCKOPT, &sock->flags);
+#endif
+}
+
+/* 6.10 gave zero-copy notifications a table of functions. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#define glass_zerocopy_complete(uarg, ok)	((uarg)->callback(NULL, uarg, ok))
+#else
+#define glass_zerocopy_complete(uarg, ok)				\
+	((uarg)->ops->complete(NULL, uarg, ok))
+#endif
+
+/* 6.16: they may be for the memory of another device. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+#define glass_zerocopy_alloc(sk, size)	msg_zerocopy_realloc(sk, size, NULL)
+#else
+#define glass_zerocopy_alloc(sk, size)					\
+	msg_zerocopy_realloc(sk, size, NULL, false)
 #endif
 
 /* 6.11: queues are described by one struct each. */

@@ -218,6 +218,7 @@ int glass_conn_start(struct sock *sk)
 		return -ENOMEM;
 	gs->arrived = 0;
 	gs->peer_shutdown = 0;
+	gs->tx_wanted = 0;
 	gs->connect_started_ns = ktime_get_ns();
 	WRITE_ONCE(gs->connect_ns, 0);
 	glass_credit_init(&gs->credit, glass_rx_window(gs));
@@ -318,6 +319,11 @@ void glass_conn_send_shutdown(struct sock *sk, int how)
 void glass_conn_send_credit(struct sock *sk)
 {
 	send_control(sk, glass_conn_make(sk, GLASS_VSOCK_OP_CREDIT_UPDATE, 0));
+}
+
+void glass_conn_ask_credit(struct sock *sk)
+{
+	send_control(sk, glass_conn_make(sk, GLASS_VSOCK_OP_CREDIT_REQUEST, 0));
 }
 
 void glass_conn_send_reset(struct sock *sk, enum glass_vsock_reason reason)

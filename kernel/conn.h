@@ -68,11 +68,12 @@ struct sk_buff *glass_conn_make_reset(struct sock *sk,
 
 /*
  * Make and send: a SHUTDOWN for @how (RCV_SHUTDOWN, SEND_SHUTDOWN), what was
- * read, a reset.  Owned, or of a connection that nobody else can change; not
+ * read, the question what the peer has read, a reset.  Owned, or of a connection that nobody else can change; not
  * with the spin lock.
  */
 void glass_conn_send_shutdown(struct sock *sk, int how);
 void glass_conn_send_credit(struct sock *sk);
+void glass_conn_ask_credit(struct sock *sk);
 void glass_conn_send_reset(struct sock *sk, enum glass_vsock_reason reason);
 
 /*

@@ -12,15 +12,17 @@
 void glass_credit_init(struct glass_credit *c, __u32 buf_alloc)
 {
 	memset(c, 0, sizeof(*c));
-	glass_credit_set_buf_alloc(c, buf_alloc);
+	glass_credit_set_buf_alloc(c, buf_alloc, false);
 	c->told_buf_alloc = buf_alloc;
 }
 
-void glass_credit_set_buf_alloc(struct glass_credit *c, __u32 buf_alloc)
+void glass_credit_set_buf_alloc(struct glass_credit *c, __u32 buf_alloc,
+				bool messages)
 {
-	WRITE_ONCE(c->buf_alloc, buf_alloc);
+	WRITE_ONCE(c->tx_max, buf_alloc);
 	if (buf_alloc > c->buf_alloc_max)
 		WRITE_ONCE(c->buf_alloc_max, buf_alloc);
+	WRITE_ONCE(c->buf_alloc, messages ? c->buf_alloc_max : buf_alloc);
 }
 
 static __u32 window_free(__u32 window, __u32 used)
@@ -30,9 +32,17 @@ static __u32 window_free(__u32 window, __u32 used)
 	return used < window ? window - used : 0;
 }
 
+__u32 glass_credit_tx_window(const struct glass_credit *c)
+{
+	__u32 granted = READ_ONCE(c->peer_buf_alloc);
+	__u32 max = READ_ONCE(c->tx_max);
+
+	return granted < max ? granted : max;
+}
+
 __u32 glass_credit_tx_free(const struct glass_credit *c)
 {
-	return window_free(READ_ONCE(c->peer_buf_alloc),
+	return window_free(glass_credit_tx_window(c),
 			   glass_credit_in_flight(c));
 }
 
@@ -79,12 +89,28 @@ bool glass_credit_admit(struct glass_credit *c, __u32 len)
 	return true;
 }
 
+bool glass_credit_message(struct glass_credit *c, __u32 len, bool ends)
+{
+	WRITE_ONCE(c->rx_message, ends ? 0 : c->rx_message + len);
+	return c->rx_message < READ_ONCE(c->buf_alloc_max);
+}
+
+/* A peer may have no more in flight than its own buffer holds: so do we. */
+static __u32 peer_uses(const struct glass_credit *c, __u32 granted)
+{
+	__u32 own = READ_ONCE(c->peer_buf_alloc);
+
+	return granted < own ? granted : own;
+}
+
 bool glass_credit_update_due(const struct glass_credit *c, size_t wanted)
 {
-	__u32 untold = READ_ONCE(c->fwd_cnt) - READ_ONCE(c->told_fwd_cnt);
+	__u32 told = READ_ONCE(c->told_fwd_cnt);
+	__u32 untold = READ_ONCE(c->fwd_cnt) - told;
 
 	if (!untold)
 		return false;
-	return untold >= READ_ONCE(c->buf_alloc) / 4 ||
-	       wanted > glass_credit_rx_free(c);
+	return untold >= peer_uses(c, READ_ONCE(c->buf_alloc)) / 4 ||
+	       wanted > window_free(peer_uses(c, READ_ONCE(c->told_buf_alloc)),
+				    READ_ONCE(c->rx_cnt) - told);
 }

@@ -38,27 +38,37 @@ struct glass_credit {
 	__u32 fwd_cnt;		/* owner: handed to the program */
 	__u32 told_fwd_cnt;	/* sender: what the last packet sent said */
 	__u32 told_buf_alloc;
+	__u32 rx_message;	/* arrival: of a message whose end is to come */
 
 	/* What the peer grants. */
 	__u32 tx_cnt;		/* owner: sent */
+	__u32 tx_max;		/* owner: we use no more of it than this */
 	__u32 peer_buf_alloc;	/* arrival */
 	__u32 peer_fwd_cnt;	/* arrival */
 };
 
-/* Begin a connection's counts, granting the peer @buf_alloc bytes. */
+/*
+ * Begin a connection's counts, granting the peer @buf_alloc bytes, and using as
+ * much of what it grants.
+ */
 void glass_credit_init(struct glass_credit *c, __u32 buf_alloc);
 
 /*
- * Change the size of the receive buffer.  What was granted before stays
- * granted.  Owner.
+ * Change the size of the buffer, and with it what we use of the peer's.  What
+ * was granted before stays granted; with @messages it is not even taken back,
+ * because a message may have been begun which needs it to end.  Owner.
  */
-void glass_credit_set_buf_alloc(struct glass_credit *c, __u32 buf_alloc);
+void glass_credit_set_buf_alloc(struct glass_credit *c, __u32 buf_alloc,
+				bool messages);
 
 /* Bytes sent that the peer's program is not known to have read. */
 static inline __u32 glass_credit_in_flight(const struct glass_credit *c)
 {
 	return READ_ONCE(c->tx_cnt) - READ_ONCE(c->peer_fwd_cnt);
 }
+
+/* Bytes that may be in flight: the peer's buffer, but no more than our own. */
+__u32 glass_credit_tx_window(const struct glass_credit *c);
 
 /* Bytes we may send now. */
 __u32 glass_credit_tx_free(const struct glass_credit *c);
@@ -90,18 +100,19 @@ static inline __u32 glass_credit_rx_queued(const struct glass_credit *c)
 	return READ_ONCE(c->rx_cnt) - READ_ONCE(c->fwd_cnt);
 }
 
-/* Whether there is no room in the buffer, whatever the peer was told. */
-static inline bool glass_credit_rx_full(const struct glass_credit *c)
-{
-	return glass_credit_rx_queued(c) >= READ_ONCE(c->buf_alloc);
-}
-
 /*
  * State our credit in a packet that is about to leave.  Sender.  Returns
  * whether that is news to the peer.
  */
 bool glass_credit_tell(struct glass_credit *c, __u32 *buf_alloc,
 		       __u32 *fwd_cnt);
+
+/* Whether that would be news to the peer. */
+static inline bool glass_credit_news(const struct glass_credit *c)
+{
+	return READ_ONCE(c->buf_alloc) != READ_ONCE(c->told_buf_alloc) ||
+	       READ_ONCE(c->fwd_cnt) != READ_ONCE(c->told_fwd_cnt);
+}
 
 /* Bytes the peer may still send, by what it was told last. */
 __u32 glass_credit_rx_free(const struct glass_credit *c);
@@ -111,6 +122,12 @@ __u32 glass_credit_rx_free(const struct glass_credit *c);
  * accounted, if they are more than was granted.
  */
 bool glass_credit_admit(struct glass_credit *c, __u32 len);
+
+/*
+ * @len bytes of a message were admitted; they may end it.  Arrival.  Returns
+ * false if it can have no end, because it fills the buffer already.
+ */
+bool glass_credit_message(struct glass_credit *c, __u32 len, bool ends);
 
 /* Account for @len bytes handed to the program.  Owner. */
 static inline void glass_credit_consumed(struct glass_credit *c, __u32 len)
@@ -124,8 +141,8 @@ static inline void glass_credit_consumed(struct glass_credit *c, __u32 len)
  * @wanted: bytes that the reader is about to wait for, 0 if it does not wait
  *
  * Any packet carries the news; this asks for one of its own.  It is due when a
- * quarter of the buffer was read since the last, and when the reader waits for
- * more than the peer thinks it may send.  Owner.
+ * quarter of what the peer uses of the buffer was read since the last, and when
+ * the reader waits for more than the peer thinks it may send.  Owner.
  */
 bool glass_credit_update_due(const struct glass_credit *c, size_t wanted);
 

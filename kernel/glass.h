@@ -47,10 +47,14 @@ struct glass_sock {
 	/* Written under the spin lock, when a packet arrives: rcv.c. */
 	u8 arrived;			/* GLASS_ARRIVED_... */
 	bool credit_asked;		/* while we had none to give */
+	bool tx_short;			/* to be asked for more credit */
 
 	/* A sender was refused: wake it when there is room. */
 	bool tx_waiting;
+	u32 tx_wanted;			/* owner: bytes at once, or 0 */
+	u32 rx_messages;		/* owner: that can be read */
 
+	atomic_t tx_unsent;		/* bytes that the device has not taken */
 	bool credit_pending;		/* a CREDIT_UPDATE waits: virtio_tx.c */
 
 	const struct glass_transport *transport; /* while connect()ed */
@@ -114,12 +118,14 @@ struct glass_cb {
 	u32 flags;
 	u32 buf_alloc;
 	u32 fwd_cnt;
-	u32 len;	/* of the payload, even when skb->len has changed */
-	u32 offset;	/* of what the reader has not taken yet */
+	u32 len;	/* of the payload, of what the reader has not taken */
+	u32 offset;	/* into skb->data, of that */
+	u16 messages;	/* packed: that end in it */
 	u8 op;
 	u8 type;
 	u8 reason;	/* enum glass_vsock_reason: the rule it broke */
 	bool reply;	/* answers a packet: such are bounded */
+	bool packed;	/* parts of messages, for queue.c to tell apart */
 };
 
 static inline struct glass_cb *GLASS_CB(struct sk_buff *skb)

@@ -7,6 +7,11 @@
 #include "observe.h"
 #include "transport.h"
 
+static bool loopback_carries(int type)
+{
+	return true;
+}
+
 static u32 loopback_source_cid(u32 peer_cid)
 {
 	return VMADDR_CID_LOCAL;
@@ -15,7 +20,8 @@ static u32 loopback_source_cid(u32 peer_cid)
 /*
  * The answer to this packet, if any, is delivered from within glass_rcv(), and
  * what answers that one, from within that: no deeper, because the answer to a
- * REQUEST may be refused with a reset, and nothing answers a reset.
+ * REQUEST may be refused with a reset, which nothing answers, and the one to a
+ * CREDIT_REQUEST asked for once more, which has no answer while there is no news.
  */
 static int loopback_send(struct sock *sk, struct sk_buff *skb, bool more)
 {
@@ -34,6 +40,7 @@ static void loopback_flush(void)
 }
 
 const struct glass_transport glass_loopback = {
+	.carries = loopback_carries,
 	.source_cid = loopback_source_cid,
 	.send = loopback_send,
 	.flush = loopback_flush,

@@ -29,7 +29,8 @@ static void set_buffer_size(struct sock *sk, u64 size)
 	gs->buffer_size = min_t(u64, size, U32_MAX);	/* as stock does */
 	if (glass_rx_window(gs) == granted || !gs->connected)
 		return;
-	glass_credit_set_buf_alloc(&gs->credit, glass_rx_window(gs));
+	glass_credit_set_buf_alloc(&gs->credit, glass_rx_window(gs),
+				   sk->sk_type == SOCK_SEQPACKET);
 	if (sk->sk_state == GLASS_VSOCK_ESTABLISHED)
 		glass_conn_send_credit(sk);
 }
@@ -116,11 +117,31 @@ static int write_option(struct sock *sk, int optname, sockptr_t optval,
 	return 0;
 }
 
+static int set_zerocopy(struct sock *sk, sockptr_t optval, unsigned int optlen)
+{
+	int val;
+
+	if (optlen < sizeof(val))
+		return -EINVAL;
+	if (copy_from_sockptr(&val, optval, sizeof(val)))
+		return -EFAULT;
+	if (val < 0 || val > 1)
+		return -EINVAL;
+	lock_sock(sk);
+	sock_valbool_flag(sk, SOCK_ZEROCOPY, val);
+	release_sock(sk);
+	return 0;
+}
+
 int glass_setsockopt(struct socket *sock, int level, int optname,
 		     sockptr_t optval, unsigned int optlen)
 {
 	int err;
 
+	if (level == SOL_SOCKET && optname == SO_ZEROCOPY)
+		return set_zerocopy(sock->sk, optval, optlen);
+	if (level == SOL_SOCKET)
+		return sock_setsockopt(sock, level, optname, optval, optlen);
 	if (level != AF_VSOCK)
 		return -ENOPROTOOPT;
 	lock_sock(sock->sk);

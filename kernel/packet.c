@@ -91,7 +91,7 @@ static enum glass_vsock_reason check_flags(const struct glass_vsock_hdr *hdr)
 }
 
 enum glass_vsock_reason glass_packet_parse(const void *buf, size_t used,
-					   __u64 guest_cid,
+					   __u64 guest_cid, unsigned int types,
 					   struct glass_vsock_hdr *hdr)
 {
 	enum glass_vsock_reason reason;
@@ -103,7 +103,7 @@ enum glass_vsock_reason glass_packet_parse(const void *buf, size_t used,
 	reason = check_addresses(hdr, guest_cid);
 	if (reason)
 		return reason;
-	if (hdr->type != GLASS_TYPE_STREAM && hdr->type != GLASS_TYPE_SEQPACKET)
+	if (hdr->type > GLASS_TYPE_SEQPACKET || !(types & 1U << hdr->type))
 		return GLASS_VSOCK_R_BAD_TYPE;
 	if (hdr->op == GLASS_VSOCK_OP_INVALID || hdr->op >= GLASS_VSOCK_OP_MAX)
 		return GLASS_VSOCK_R_BAD_OP;

@@ -20,6 +20,10 @@
 #define GLASS_TYPE_STREAM	1
 #define GLASS_TYPE_SEQPACKET	2
 
+/* A set of types: bit N is for type N. */
+#define GLASS_TYPES_ALL							\
+	(1U << GLASS_TYPE_STREAM | 1U << GLASS_TYPE_SEQPACKET)
+
 #define GLASS_SHUTDOWN_RCV	1	/* flags of SHUTDOWN: section 5.10.6.5 */
 #define GLASS_SHUTDOWN_SEND	2
 #define GLASS_SHUTDOWN_BOTH	(GLASS_SHUTDOWN_RCV | GLASS_SHUTDOWN_SEND)
@@ -39,6 +43,7 @@ void glass_hdr_decode(const void *wire, struct glass_vsock_hdr *hdr);
  *	 what the device can write to
  * @used: bytes that the device says it wrote, header and payload
  * @guest_cid: this guest's CID
+ * @types: the types that the device carries
  * @hdr: filled in, unless the header is short
  *
  * The payload itself is not looked at.  Returns GLASS_VSOCK_R_NONE for a packet
@@ -46,7 +51,7 @@ void glass_hdr_decode(const void *wire, struct glass_vsock_hdr *hdr);
  * first: only a packet with credible ones (any other reason) may be answered.
  */
 enum glass_vsock_reason glass_packet_parse(const void *buf, size_t used,
-					   __u64 guest_cid,
+					   __u64 guest_cid, unsigned int types,
 					   struct glass_vsock_hdr *hdr);
 
 #endif /* GLASS_PACKET_H */

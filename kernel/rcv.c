@@ -12,6 +12,8 @@
 #include "conn.h"
 #include "listen.h"
 #include "observe.h"
+#include "queue.h"
+#include "rx.h"
 #include "stats.h"
 #include "table.h"
 #include "trace.h"
@@ -24,61 +26,44 @@ static_assert(GLASS_ARRIVED_SHUTDOWN_RCV ==
 static_assert(GLASS_SHUTDOWN_RCV == RCV_SHUTDOWN &&
 	      GLASS_SHUTDOWN_SEND == SEND_SHUTDOWN);
 
-/* A packet of up to this many bytes shares the buffer of the one before. */
-#define COALESCE_MAX		1024
-#define COALESCE_BUFFER		SKB_WITH_OVERHEAD(SZ_4K)
-
 /* Data that arrived */
-
-static bool coalesce(struct sk_buff *tail, const struct sk_buff *skb)
-{
-	u32 len = skb->len;
-
-	if (len > COALESCE_MAX || skb_is_nonlinear(tail) ||
-	    skb_tailroom(tail) < len || GLASS_CB(tail)->reason)
-		return false;
-	skb_copy_bits(skb, 0, skb_put(tail, len), len);
-	GLASS_CB(tail)->len += len;
-	return true;
-}
-
-/*
- * A queue of small packets must not cost much more memory than the credit
- * they used: give them a buffer to share.
- */
-static struct sk_buff *roomier(struct sk_buff *skb)
-{
-	struct sk_buff *room;
-
-	if (skb->len > COALESCE_MAX)
-		return skb;
-	room = alloc_skb(COALESCE_BUFFER, GFP_ATOMIC | __GFP_NOWARN);
-	if (!room)
-		return skb;
-	*GLASS_CB(room) = *GLASS_CB(skb);
-	skb_copy_bits(skb, 0, skb_put(room, skb->len), skb->len);
-	consume_skb(skb);
-	return room;
-}
 
 static void queue_data(struct sock *sk, struct sk_buff *skb)
 {
 	struct sk_buff *tail = skb_peek_tail(&sk->sk_receive_queue);
 
-	if (tail && coalesce(tail, skb)) {
+	if (tail && glass_queue_merge(tail, skb)) {
 		consume_skb(skb);
 	} else {
 		if (tail)
-			skb = roomier(skb);
+			skb = glass_queue_roomier(skb);
 		skb_set_owner_r(skb, sk);
 		__skb_queue_tail(&sk->sk_receive_queue, skb);
 	}
-	sk->sk_data_ready(sk);
 }
 
-/* What a packet does.  Locked; return whether a reset is owed. */
+/* Returns whether the sender needs to hear of its credit to go on. */
+static bool queue_message(struct sock *sk, struct sk_buff *skb)
+{
+	struct glass_sock *gs = glass_sk(sk);
+	u32 ended = glass_queue_messages(skb);
 
-static bool violation(struct sock *sk, struct sk_buff *skb)
+	queue_data(sk, skb);
+	if (!ended)
+		return glass_credit_update_due(&gs->credit, 1);
+	WRITE_ONCE(gs->rx_messages, gs->rx_messages + ended);
+	sk->sk_data_ready(sk);
+	return false;
+}
+
+/*
+ * What a packet does.  Locked; return the operation that is owed for it, for
+ * make_answer(), or NOTHING.
+ */
+
+#define NOTHING		GLASS_VSOCK_OP_INVALID
+
+static u8 violation(struct sock *sk, struct sk_buff *skb)
 {
 	enum glass_vsock_reason reason = GLASS_CB(skb)->reason;
 
@@ -87,10 +72,10 @@ static bool violation(struct sock *sk, struct sk_buff *skb)
 	else
 		glass_conn_end(sk, reason);
 	glass_observe_drop(sk, skb, reason);
-	return true;
+	return GLASS_VSOCK_OP_RST;
 }
 
-static bool rcv_connecting(struct sock *sk, struct sk_buff *skb)
+static u8 rcv_connecting(struct sock *sk, struct sk_buff *skb)
 {
 	switch (GLASS_CB(skb)->op) {
 	case GLASS_VSOCK_OP_RESPONSE:
@@ -106,39 +91,48 @@ static bool rcv_connecting(struct sock *sk, struct sk_buff *skb)
 		return violation(sk, skb);
 	}
 	consume_skb(skb);
-	return false;
+	return NOTHING;
 }
 
-static bool rcv_shutdown(struct sock *sk, u32 how)
+static u8 rcv_shutdown(struct sock *sk, u32 how)
 {
 	struct glass_sock *gs = glass_sk(sk);
 
 	WRITE_ONCE(gs->peer_shutdown, gs->peer_shutdown | how);
-	if (gs->peer_shutdown == SHUTDOWN_MASK &&
-	    skb_queue_empty(&sk->sk_receive_queue)) {
+	if (gs->peer_shutdown == SHUTDOWN_MASK && !glass_rx_readable(sk)) {
 		glass_conn_end(sk, GLASS_VSOCK_R_PEER_SHUTDOWN);
-		return true;
+		return GLASS_VSOCK_OP_RST;
 	}
 	sk->sk_state_change(sk);
-	return false;
+	return NOTHING;
 }
 
-static bool rcv_connected(struct sock *sk, struct sk_buff *skb)
+static u8 rcv_data(struct sock *sk, struct sk_buff *skb)
+{
+	if (sk->sk_shutdown & RCV_SHUTDOWN) {
+		glass_credit_consumed(&glass_sk(sk)->credit,
+				      GLASS_CB(skb)->len);
+		glass_observe_drop(sk, skb, GLASS_VSOCK_R_AFTER_SHUTDOWN);
+		return NOTHING;
+	}
+	if (sk->sk_type == SOCK_SEQPACKET)
+		return queue_message(sk, skb) ? GLASS_VSOCK_OP_CREDIT_UPDATE :
+						NOTHING;
+	queue_data(sk, skb);
+	sk->sk_data_ready(sk);
+	return NOTHING;
+}
+
+static u8 rcv_connected(struct sock *sk, struct sk_buff *skb)
 {
 	struct glass_cb *cb = GLASS_CB(skb);
-	bool reset = false;
+	u8 owed = NOTHING;
 
 	switch (cb->op) {
 	case GLASS_VSOCK_OP_RW:
-		if (!(sk->sk_shutdown & RCV_SHUTDOWN)) {
-			queue_data(sk, skb);
-			return false;
-		}
-		glass_credit_consumed(&glass_sk(sk)->credit, cb->len);
-		glass_observe_drop(sk, skb, GLASS_VSOCK_R_AFTER_SHUTDOWN);
-		return false;
+		return rcv_data(sk, skb);
 	case GLASS_VSOCK_OP_SHUTDOWN:
-		reset = rcv_shutdown(sk, cb->flags);
+		owed = rcv_shutdown(sk, cb->flags);
 		break;
 	case GLASS_VSOCK_OP_RST:
 		glass_observe_reset(sk, GLASS_VSOCK_RX,
@@ -147,10 +141,10 @@ static bool rcv_connected(struct sock *sk, struct sk_buff *skb)
 		break;
 	}
 	consume_skb(skb);
-	return reset;
+	return owed;
 }
 
-static bool packet_rcv(struct sock *sk, struct sk_buff *skb)
+static u8 packet_rcv(struct sock *sk, struct sk_buff *skb)
 {
 	bool answered;
 
@@ -168,16 +162,31 @@ static bool packet_rcv(struct sock *sk, struct sk_buff *skb)
 		/* An attempt was given up; who accepts it now must know. */
 		answered = GLASS_CB(skb)->op == GLASS_VSOCK_OP_RESPONSE;
 		glass_observe_drop(sk, skb, GLASS_VSOCK_R_AFTER_CLOSE);
-		return answered;
+		return answered ? GLASS_VSOCK_OP_RST : NOTHING;
 	}
 	return violation(sk, skb);
+}
+
+/* NULL if nothing is owed, or memory is short. */
+static struct sk_buff *make_answer(struct sock *sk, u8 op)
+{
+	switch (op) {
+	case NOTHING:
+		return NULL;
+	case GLASS_VSOCK_OP_RST:
+		return glass_conn_make_reset(sk, glass_sk(sk)->reason);
+	default:
+		return glass_conn_make(sk, op, 0);
+	}
 }
 
 /* A process that owns the socket lets go of it, or waits. */
 int glass_backlog_rcv(struct sock *sk, struct sk_buff *skb)
 {
-	if (packet_rcv(sk, skb))
-		glass_conn_send_reset(sk, glass_sk(sk)->reason);
+	struct sk_buff *answer = make_answer(sk, packet_rcv(sk, skb));
+
+	if (answer)
+		glass_sk(sk)->transport->send(sk, answer, false);
 	return 0;
 }
 
@@ -185,7 +194,6 @@ int glass_backlog_rcv(struct sock *sk, struct sk_buff *skb)
 
 enum arrival {
 	ARRIVAL_DONE,		/* nothing left to do */
-	ARRIVAL_CREDIT_ASKED,	/* answer with our credit */
 	ARRIVAL_DROP,		/* for the packet's reason */
 	ARRIVAL_RCV,		/* packet_rcv() goes on */
 };
@@ -221,17 +229,24 @@ static enum glass_vsock_reason credit_arrives(struct sock *sk,
 	trace_credit(sk, GLASS_VSOCK_TX, glass_credit_tx_free(c),
 		     glass_credit_in_flight(c), cb->buf_alloc, cb->fwd_cnt);
 	wake_writer(sk);
+	glass_sk(sk)->tx_short = READ_ONCE(glass_sk(sk)->tx_wanted) >
+				 glass_credit_tx_free(c);
 	return GLASS_VSOCK_R_NONE;
 }
 
-static enum glass_vsock_reason data_arrives(struct glass_sock *gs, u32 len)
+static enum glass_vsock_reason data_arrives(struct glass_sock *gs,
+					    const struct glass_cb *cb)
 {
-	if (!len)
+	if (!cb->len)
 		return GLASS_VSOCK_R_EMPTY;
 	if (gs->arrived & GLASS_ARRIVED_SHUTDOWN_SEND)
 		return GLASS_VSOCK_R_AFTER_SHUTDOWN;
-	if (!glass_credit_admit(&gs->credit, len))
+	if (!glass_credit_admit(&gs->credit, cb->len))
 		return GLASS_VSOCK_R_CREDIT_EXCEEDED;
+	if (cb->type == GLASS_TYPE_SEQPACKET &&
+	    !glass_credit_message(&gs->credit, cb->len,
+				  cb->flags & GLASS_SEQ_EOM))
+		return GLASS_VSOCK_R_MESSAGE_TOO_LONG;
 	return GLASS_VSOCK_R_NONE;
 }
 
@@ -258,7 +273,7 @@ static enum glass_vsock_reason op_arrives(struct glass_sock *gs,
 {
 	switch (cb->op) {
 	case GLASS_VSOCK_OP_RW:
-		return data_arrives(gs, cb->len);
+		return data_arrives(gs, cb);
 	case GLASS_VSOCK_OP_RESPONSE:
 		return control_arrives(gs, GLASS_ARRIVED_RESPONSE);
 	case GLASS_VSOCK_OP_SHUTDOWN:
@@ -274,20 +289,27 @@ static enum glass_vsock_reason op_arrives(struct glass_sock *gs,
 }
 
 /*
- * While the buffer is full there is nothing to tell, and a peer that asks
- * again at each answer would keep both of us busy: answer when there is.
+ * While nothing was read there is nothing to tell, and a peer that asks again
+ * at each answer would keep both of us busy: answer when there is.
  */
-static enum arrival credit_asked(struct glass_sock *gs)
+static bool nothing_to_tell(const struct glass_credit *c)
 {
-	if (!glass_credit_rx_full(&gs->credit))
-		return ARRIVAL_CREDIT_ASKED;
-	WRITE_ONCE(gs->credit_asked, true);
-	smp_mb();	/* before looking again: pairs with tell_credit() */
-	return glass_credit_rx_full(&gs->credit) ? ARRIVAL_DONE :
-						   ARRIVAL_CREDIT_ASKED;
+	return glass_credit_rx_queued(c) && !glass_credit_news(c);
 }
 
-static enum arrival packet_arrives(struct sock *sk, struct sk_buff *skb)
+/* Returns whether to answer now. */
+static bool credit_asked(struct glass_sock *gs)
+{
+	if (!nothing_to_tell(&gs->credit))
+		return true;
+	WRITE_ONCE(gs->credit_asked, true);
+	smp_mb();	/* before looking again: pairs with glass_rx_tell() */
+	return !nothing_to_tell(&gs->credit);
+}
+
+/* *@answer is set to an operation that is owed, or NOTHING. */
+static enum arrival packet_arrives(struct sock *sk, struct sk_buff *skb,
+				   u8 *answer)
 {
 	struct glass_sock *gs = glass_sk(sk);
 	struct glass_cb *cb = GLASS_CB(skb);
@@ -302,6 +324,7 @@ static enum arrival packet_arrives(struct sock *sk, struct sk_buff *skb)
 	if (!cb->reason)
 		cb->reason = op_arrives(gs, cb);
 
+	*answer = NOTHING;
 	gs->last_activity = jiffies;
 	glass_observe_rx(sk, skb);
 	if (harmless(cb->reason))
@@ -312,8 +335,14 @@ static enum arrival packet_arrives(struct sock *sk, struct sk_buff *skb)
 	}
 	gs->rx_bytes += cb->len;
 	gs->rx_packets += cb->op == GLASS_VSOCK_OP_RW;
-	if (cb->op == GLASS_VSOCK_OP_CREDIT_REQUEST)
-		return credit_asked(gs);
+	if (gs->tx_short && cb->op != GLASS_VSOCK_OP_RST)
+		*answer = GLASS_VSOCK_OP_CREDIT_REQUEST;
+	gs->tx_short = false;
+	if (cb->op == GLASS_VSOCK_OP_CREDIT_REQUEST) {
+		if (credit_asked(gs))
+			*answer = GLASS_VSOCK_OP_CREDIT_UPDATE;
+		return ARRIVAL_DONE;
+	}
 	if (cb->op == GLASS_VSOCK_OP_CREDIT_UPDATE)
 		return ARRIVAL_DONE;
 	return ARRIVAL_RCV;
@@ -330,11 +359,11 @@ static void backlog_add(struct sock *sk, struct sk_buff *skb)
 		    !GLASS_CB(skb)->reason;
 
 	if (data && tail && GLASS_CB(tail)->op == GLASS_VSOCK_OP_RW) {
-		if (coalesce(tail, skb)) {
+		if (glass_queue_merge(tail, skb)) {
 			consume_skb(skb);
 			return;
 		}
-		skb = roomier(skb);
+		skb = glass_queue_roomier(skb);
 	}
 	/* It was granted, so it is not dropped for what memory it is in. */
 	skb->pfmemalloc = 0;
@@ -359,23 +388,26 @@ static bool is_for(const struct glass_sock *gs, const struct glass_cb *cb)
 /* Returns the answer to the packet, to be sent after unlocking, or NULL. */
 static struct sk_buff *rcv_locked(struct sock *sk, struct sk_buff *skb)
 {
-	switch (packet_arrives(sk, skb)) {
+	u8 answer, owed;
+
+	switch (packet_arrives(sk, skb, &answer)) {
 	case ARRIVAL_RCV:
-		if (sock_owned_by_user(sk))
+		if (sock_owned_by_user(sk)) {
 			backlog_add(sk, skb);
-		else if (packet_rcv(sk, skb))
-			return glass_conn_make_reset(sk, glass_sk(sk)->reason);
-		return NULL;
+			break;
+		}
+		owed = packet_rcv(sk, skb);
+		if (owed)
+			answer = owed;
+		break;
 	case ARRIVAL_DROP:
 		glass_observe_drop(sk, skb, GLASS_CB(skb)->reason);
-		return NULL;
-	case ARRIVAL_CREDIT_ASKED:
+		break;
+	case ARRIVAL_DONE:
 		consume_skb(skb);
-		return glass_conn_make(sk, GLASS_VSOCK_OP_CREDIT_UPDATE, 0);
-	default:
-		consume_skb(skb);
-		return NULL;
+		break;
 	}
+	return make_answer(sk, answer);
 }
 
 /* False, and nothing done, if the packet does not belong to the socket. */

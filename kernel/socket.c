@@ -6,16 +6,22 @@
 #include <linux/compat.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/sockios.h>
+
+#include <asm/ioctls.h>
 
 #include "compat.h"
 #include "conn.h"
 #include "listen.h"
+#include "rx.h"
+#include "seqpacket.h"
 #include "socket.h"
 #include "stats.h"
 #include "stream.h"
 #include "table.h"
 #include "trace.h"
 #include "transport.h"
+#include "tx.h"
 
 static bool family_open;
 
@@ -103,6 +109,8 @@ static int set_peer(struct glass_sock *gs, const struct sockaddr_vm *vm)
 	transport = glass_transport_find(vm->svm_cid);
 	if (!transport)
 		return -ENODEV;
+	if (!transport->carries(gs->sk.sk_type))
+		return -ESOCKTNOSUPPORT;
 	if (!gs->bound) {
 		err = bind_to(gs, VMADDR_CID_ANY, VMADDR_PORT_ANY);
 		if (err)
@@ -274,6 +282,7 @@ static int accept_locked(struct socket *sock, struct socket *newsock, int flags)
 	lock_sock_nested(child, SINGLE_DEPTH_NESTING);
 	sock_graft(child, newsock);
 	newsock->state = SS_CONNECTED;
+	glass_socket_flags(newsock);
 	glass_count(accepted);
 	trace_accept(sk, child, ktime_get_ns() - glass_sk(child)->born_ns);
 	release_sock(child);
@@ -293,23 +302,29 @@ static int socket_accept(struct socket *sock, struct socket *newsock,
 
 /* Poll */
 
+/* A message is enough; of a stream as much as SO_RCVLOWAT says. */
+static bool poll_readable(const struct sock *sk)
+{
+	return glass_rx_readable(sk) && !(sk->sk_shutdown & RCV_SHUTDOWN) &&
+	       (sk->sk_type == SOCK_SEQPACKET ||
+		glass_credit_rx_queued(&glass_sk(sk)->credit) >=
+		glass_stream_rcvlowat(sk));
+}
+
 static __poll_t poll_connected(struct sock *sk)
 {
-	struct glass_sock *gs = glass_sk(sk);
 	__poll_t mask = 0;
 
-	if (!skb_queue_empty_lockless(&sk->sk_receive_queue) &&
-	    !(sk->sk_shutdown & RCV_SHUTDOWN) &&
-	    glass_credit_rx_queued(&gs->credit) >= glass_stream_rcvlowat(sk))
+	if (poll_readable(sk))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (READ_ONCE(sk->sk_state) != GLASS_VSOCK_ESTABLISHED ||
 	    sk->sk_shutdown & SEND_SHUTDOWN)
 		return mask;
-	if (!glass_stream_tx_room(sk)) {
+	if (!glass_tx_writable(sk)) {
 		/* Whoever makes room after this call wakes us. */
 		sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
-		glass_tx_wants_room(gs);
-		if (!glass_stream_tx_room(sk))
+		glass_tx_wants_room(glass_sk(sk));
+		if (!glass_tx_writable(sk))
 			return mask;
 	}
 	return mask | EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
@@ -330,6 +345,8 @@ static __poll_t socket_poll(struct file *file, struct socket *sock,
 		return glass_listen_has_child(sk) ? EPOLLIN | EPOLLRDNORM : 0;
 
 	mask = poll_connected(sk);
+	if (!skb_queue_empty_lockless(&sk->sk_error_queue))
+		mask |= EPOLLERR;
 	if (sk->sk_err)
 		mask |= EPOLLERR | EPOLLIN | EPOLLRDNORM;
 	if (sk->sk_shutdown & RCV_SHUTDOWN || peer & SEND_SHUTDOWN)
@@ -362,7 +379,7 @@ static int socket_shutdown(struct socket *sock, int how)
 		news = how & ~sk->sk_shutdown;
 		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | how);
 		if (how & RCV_SHUTDOWN)
-			glass_stream_purge(sk);
+			glass_rx_purge(sk);
 		if (news && sk->sk_state == GLASS_VSOCK_ESTABLISHED) {
 			glass_conn_send_shutdown(sk, news);
 			glass_conn_drained(sk);
@@ -384,17 +401,39 @@ static int local_cid_ioctl(unsigned int cmd, unsigned long arg)
 	return put_user(cid, (u32 __user *)arg);
 }
 
+/* Bytes to be read, and bytes that the carrier has not handed over yet. */
+static int queue_ioctl(struct sock *sk, unsigned int cmd, int __user *arg)
+{
+	struct glass_sock *gs = glass_sk(sk);
+	u32 bytes;
+
+	if (READ_ONCE(sk->sk_state) == GLASS_VSOCK_LISTEN)
+		return -EINVAL;
+	/* Before the first connect() there is no carrier: as stock says it. */
+	if (!READ_ONCE(gs->transport))
+		return -EOPNOTSUPP;
+	bytes = cmd == SIOCINQ ? glass_rx_bytes(sk) :
+				 atomic_read(&gs->tx_unsent);
+	return put_user(min_t(u32, bytes, INT_MAX), arg);
+}
+
 static int socket_ioctl(struct socket *sock, unsigned int cmd,
 			unsigned long arg)
 {
-	return local_cid_ioctl(cmd, arg);
+	switch (cmd) {
+	case SIOCINQ:
+	case SIOCOUTQ:
+		return queue_ioctl(sock->sk, cmd, (int __user *)arg);
+	default:
+		return local_cid_ioctl(cmd, arg);
+	}
 }
 
 #ifdef CONFIG_COMPAT
 static int socket_compat_ioctl(struct socket *sock, unsigned int cmd,
 			       unsigned long arg)
 {
-	return local_cid_ioctl(cmd, (unsigned long)compat_ptr(arg));
+	return socket_ioctl(sock, cmd, (unsigned long)compat_ptr(arg));
 }
 #endif
 
@@ -442,7 +481,7 @@ static int socket_release(struct socket *sock)
 		return 0;
 	lock_sock(sk);
 	close_socket(sk);
-	glass_stream_purge(sk);
+	glass_rx_purge(sk);
 	sock_orphan(sk);
 	sock->sk = NULL;
 	/* A connection that waits for its end is destroyed by that. */
@@ -454,30 +493,59 @@ static int socket_release(struct socket *sock)
 	return 0;
 }
 
-static const struct proto_ops stream_ops = {
-	.family = PF_VSOCK,
-	.owner = THIS_MODULE,
-	.release = socket_release,
-	.bind = socket_bind,
-	.connect = socket_connect,
-	.socketpair = sock_no_socketpair,
-	.accept = socket_accept,
-	.getname = socket_getname,
-	.poll = socket_poll,
-	.ioctl = socket_ioctl,
 #ifdef CONFIG_COMPAT
-	.compat_ioctl = socket_compat_ioctl,
+#define OPS_COMPAT	.compat_ioctl = socket_compat_ioctl,
+#else
+#define OPS_COMPAT
 #endif
-	.listen = socket_listen,
-	.shutdown = socket_shutdown,
-	.setsockopt = glass_setsockopt,
-	.getsockopt = glass_getsockopt,
+
+/* What the two types have in common. */
+#define OPS_CONNECTION							\
+	.family = PF_VSOCK,						\
+	.owner = THIS_MODULE,						\
+	.release = socket_release,					\
+	.bind = socket_bind,						\
+	.connect = socket_connect,					\
+	.socketpair = sock_no_socketpair,				\
+	.accept = socket_accept,					\
+	.getname = socket_getname,					\
+	.poll = socket_poll,						\
+	.ioctl = socket_ioctl,						\
+	OPS_COMPAT							\
+	.listen = socket_listen,					\
+	.shutdown = socket_shutdown,					\
+	.setsockopt = glass_setsockopt,					\
+	.getsockopt = glass_getsockopt,					\
+	.mmap = sock_no_mmap
+
+static const struct proto_ops stream_ops = {
+	OPS_CONNECTION,
 	.sendmsg = glass_stream_sendmsg,
 	.recvmsg = glass_stream_recvmsg,
 	.set_rcvlowat = glass_stream_set_rcvlowat,
-	.mmap = sock_no_mmap,
-	GLASS_OPS_SENDPAGE
+	.splice_read = glass_stream_splice_read,
+	GLASS_OPS_SENDPAGE(glass_stream_sendpage)
 };
+
+static const struct proto_ops seqpacket_ops = {
+	OPS_CONNECTION,
+	.sendmsg = glass_seqpacket_sendmsg,
+	.recvmsg = glass_seqpacket_recvmsg,
+	GLASS_OPS_SENDPAGE(sock_no_sendpage)
+};
+
+/* The types of socket.  NULL for one that there is not. */
+static const struct proto_ops *ops_for(int type)
+{
+	switch (type) {
+	case SOCK_STREAM:
+		return &stream_ops;
+	case SOCK_SEQPACKET:
+		return &seqpacket_ops;
+	default:
+		return NULL;
+	}
+}
 
 /* The family */
 
@@ -491,6 +559,7 @@ static struct proto glass_proto = {
 static void socket_destruct(struct sock *sk)
 {
 	skb_queue_purge(&sk->sk_receive_queue);
+	skb_queue_purge(&sk->sk_error_queue);
 }
 
 static int socket_create(struct net *net, struct socket *sock, int protocol,
@@ -506,16 +575,17 @@ static int socket_create(struct net *net, struct socket *sock, int protocol,
 		return -EPROTONOSUPPORT;
 	if (sock->type == SOCK_DGRAM)
 		return -ENODEV;
-	if (sock->type != SOCK_STREAM)
+	if (!ops_for(sock->type))
 		return -ESOCKTNOSUPPORT;
 
 	sk = sk_alloc(net, PF_VSOCK, GFP_KERNEL, &glass_proto, kern);
 	if (!sk)
 		return -ENOMEM;
 	gs = glass_sk(sk);
-	sock->ops = &stream_ops;
+	sock->ops = ops_for(sock->type);
 	sock->state = SS_UNCONNECTED;
 	sock_init_data(sock, sk);
+	glass_socket_flags(sock);
 	sk->sk_destruct = socket_destruct;
 	/* What is queued for a peer is memory of who sent it. */
 	sk->sk_allocation = GFP_KERNEL_ACCOUNT;

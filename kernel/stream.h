@@ -5,6 +5,8 @@
 
 #include "glass.h"
 
+struct pipe_inode_info;
+
 /*
  * struct proto_ops' sendmsg and recvmsg: bytes moved, which may be fewer than
  * asked, or an errno.  May sleep.
@@ -13,19 +15,20 @@ int glass_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
 int glass_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 			 int flags);
 
-/* Bytes that send() would take now.  Any context. */
-u32 glass_stream_tx_room(const struct sock *sk);
-
 /*
  * Bytes that make the socket readable: SO_RCVLOWAT, but no more than can be
  * there.  Any context.
  */
 u32 glass_stream_rcvlowat(const struct sock *sk);
 
+/* struct proto_ops' splice_read, and until 6.5 sendpage.  May sleep. */
+ssize_t glass_stream_splice_read(struct socket *sock, loff_t *ppos,
+				 struct pipe_inode_info *pipe, size_t len,
+				 unsigned int flags);
+ssize_t glass_stream_sendpage(struct socket *sock, struct page *page,
+			      int offset, size_t size, int flags);
+
 /* struct proto_ops' set_rcvlowat.  Owned by the calling process; may sleep. */
 int glass_stream_set_rcvlowat(struct sock *sk, int val);
-
-/* Forget what was received and not read.  Owned by the calling process. */
-void glass_stream_purge(struct sock *sk);
 
 #endif /* GLASS_STREAM_H */

@@ -10,6 +10,11 @@
 #include "glass.h"
 
 struct glass_transport {
+	bool one_piece;		/* of memory for the payload of a packet */
+
+	/* Whether it carries sockets of that type.  Any context. */
+	bool (*carries)(int type);
+
 	/*
 	 * The CID that a connection to @peer_cid comes from, or VMADDR_CID_ANY
 	 * while there is no device.  Any context.

@@ -15,6 +15,10 @@
 
 #define RETRY_DELAY		(HZ / 10)
 
+/* Virtio 1.3, section 5.10.3; the kernel's header knows F_SEQPACKET only. */
+#define F_STREAM		0
+#define F_NO_IMPLIED_STREAM	2
+
 struct glass_device __rcu *glass_the_device;
 static DEFINE_MUTEX(the_device_lock);	/* writers of glass_the_device */
 
@@ -206,6 +210,22 @@ static void event_work(struct work_struct *work)
 
 /* The life of the device */
 
+/*
+ * A device that says nothing carries streams.  One that carries messages may
+ * say, by F_NO_IMPLIED_STREAM (virtio 1.3, section 5.10.3), that this is all.
+ */
+static u32 carried_types(struct virtio_device *vdev)
+{
+	u32 types = 0;
+
+	if (virtio_has_feature(vdev, VIRTIO_VSOCK_F_SEQPACKET))
+		types |= BIT(GLASS_TYPE_SEQPACKET);
+	if (!types || virtio_has_feature(vdev, F_STREAM) ||
+	    !virtio_has_feature(vdev, F_NO_IMPLIED_STREAM))
+		types |= BIT(GLASS_TYPE_STREAM);
+	return types;
+}
+
 static int make_queues(struct glass_device *dev)
 {
 	struct virtqueue_info info[VQ_MAX] = {
@@ -249,6 +269,7 @@ static int device_start(struct glass_device *dev)
 	err = read_cid(dev);
 	if (err)
 		return err;
+	dev->types = carried_types(dev->vdev);
 	err = make_queues(dev);
 	if (err)
 		return err;
@@ -388,10 +409,16 @@ static const struct virtio_device_id id_table[] = {
 };
 MODULE_DEVICE_TABLE(virtio, id_table);
 
+static unsigned int features[] = {
+	F_STREAM, VIRTIO_VSOCK_F_SEQPACKET, F_NO_IMPLIED_STREAM,
+};
+
 static struct virtio_driver glass_virtio_driver = {
 	.driver.name = KBUILD_MODNAME,
 	.driver.owner = THIS_MODULE,	/* 6.1 does not set it */
 	.id_table = id_table,
+	.feature_table = features,
+	.feature_table_size = ARRAY_SIZE(features),
 	.probe = glass_probe,
 	.remove = glass_remove,
 #ifdef CONFIG_PM_SLEEP

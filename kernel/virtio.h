@@ -19,6 +19,7 @@ struct glass_device {
 	struct virtio_device *vdev;
 	struct virtqueue *vqs[VQ_MAX];
 	u32 cid;
+	u32 types;		/* of sockets: a set of GLASS_TYPE_... */
 
 	spinlock_t tx_lock;
 	struct sk_buff_head tx_pending;	/* tx_lock: the ring was full */

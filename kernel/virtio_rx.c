@@ -4,6 +4,8 @@
  * neither allocated nor zeroed for each packet.
  */
 
+#include <net/busy_poll.h>
+
 #include "observe.h"
 #include "stats.h"
 #include "transport.h"
@@ -107,6 +109,7 @@ static bool rx_prepare(struct glass_device *dev)
 		return false;
 	}
 	skb->dev = NULL;	/* which it may outlive */
+	skb_mark_napi_id(skb, &dev->napi);
 	dev->rx_spare = skb;
 	return true;
 }
@@ -150,7 +153,7 @@ static void rx_packet(struct glass_device *dev, struct page **page, u32 used)
 	memcpy(wire, page_address(*page), sizeof(wire));
 	if (used <= page_size(*page))
 		reason = glass_packet_parse(wire, used, READ_ONCE(dev->cid),
-					    &hdr);
+					    dev->types, &hdr);
 	if (!credible(reason)) {
 		glass_observe_bad(&hdr, reason);
 		return;

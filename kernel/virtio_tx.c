@@ -28,8 +28,9 @@ static int ring_add(struct glass_device *dev, struct sk_buff *skb)
 	if (skb_is_nonlinear(skb)) {
 		const skb_frag_t *frag = &skb_shinfo(skb)->frags[0];
 
+		/* Several pages of a program's follow each other. */
 		sg_init_table(&payload, 1);
-		sg_set_page(&payload, skb_frag_page(frag), skb_frag_size(frag),
+		sg_set_page(&payload, skb_frag_page(frag), skb->data_len,
 			    skb_frag_off(frag));
 		n = 2;
 	} else if (skb->len) {
@@ -103,12 +104,20 @@ static void ring_push_pending(struct glass_device *dev)
 	}
 }
 
+/* Of the packet's bytes the device needs no more. */
+static void sent(struct sk_buff *skb)
+{
+	if (skb->sk && skb->len)
+		atomic_sub(skb->len, &glass_sk(skb->sk)->tx_unsent);
+}
+
 /* Without locks: freeing a packet may wake its sender. */
 static void free_done(struct sk_buff_head *done)
 {
 	struct sk_buff *skb;
 
 	while ((skb = __skb_dequeue(done))) {
+		sent(skb);
 		glass_observe_tx_done(skb->sk, skb);
 		consume_skb(skb);
 	}
@@ -129,6 +138,19 @@ static void ring_notify(struct glass_device *dev)
 	virtqueue_notify(dev->vqs[VQ_TX]);
 }
 
+static bool virtio_carries(int type)
+{
+	struct glass_device *dev;
+	u32 types;
+
+	rcu_read_lock();
+	dev = rcu_dereference(glass_the_device);
+	types = dev ? dev->types : 0;
+	rcu_read_unlock();
+	return types & BIT(type == SOCK_SEQPACKET ? GLASS_TYPE_SEQPACKET :
+						    GLASS_TYPE_STREAM);
+}
+
 static u32 virtio_source_cid(u32 peer_cid)
 {
 	return glass_virtio_cid();
@@ -140,6 +162,8 @@ static bool ring_send(struct glass_device *dev, struct sk_buff *skb, bool more)
 	if (is_credit_update(skb))
 		glass_sk(skb->sk)->credit_pending = true;
 	WRITE_ONCE(dev->tx_replies, dev->tx_replies + GLASS_CB(skb)->reply);
+	if (skb->sk && skb->len)
+		atomic_add(skb->len, &glass_sk(skb->sk)->tx_unsent);
 
 	__skb_queue_tail(&dev->tx_pending, skb);
 	ring_push_pending(dev);
@@ -228,6 +252,8 @@ static void virtio_flush(void)
 }
 
 const struct glass_transport glass_virtio = {
+	.one_piece = true,
+	.carries = virtio_carries,
 	.source_cid = virtio_source_cid,
 	.send = virtio_send,
 	.flush = virtio_flush,
@@ -262,6 +288,7 @@ void glass_tx_free(struct glass_device *dev)
 	       (skb = __skb_dequeue(&dev->tx_pending))) {
 		if (is_credit_update(skb))
 			glass_sk(skb->sk)->credit_pending = false;
+		sent(skb);
 		glass_observe_drop(skb->sk, skb, GLASS_VSOCK_R_TRANSPORT_GONE);
 	}
 	dev->tx_replies = 0;

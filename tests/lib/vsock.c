@@ -103,12 +103,40 @@ int connected(unsigned int cid, unsigned int port)
 	return fd;
 }
 
+#define DEFAULT_BUFFER	262144
+
 void connected_pair(unsigned int cid, int fd[2])
 {
-	unsigned int port;
-	int listening = listener(VMADDR_CID_ANY, 1, &port);
+	connected_pair_of(SOCK_STREAM, cid, DEFAULT_BUFFER, fd);
+}
 
-	fd[0] = connected(cid, port);
+int listener_of(int type, unsigned int cid, int backlog, unsigned int *port)
+{
+	int fd = NEED_OK(socket(AF_VSOCK, type | SOCK_CLOEXEC, 0));
+
+	NEED_OK(vm_bind(fd, cid, VMADDR_PORT_ANY));
+	*port = local_name(fd).svm_port;
+	NEED_OK(listen(fd, backlog));
+	return fd;
+}
+
+static void set_buffer(int fd, unsigned long long size)
+{
+	if (size > DEFAULT_BUFFER)
+		set_u64(fd, SO_VM_SOCKETS_BUFFER_MAX_SIZE, size);
+	if (size != DEFAULT_BUFFER)
+		set_u64(fd, SO_VM_SOCKETS_BUFFER_SIZE, size);
+}
+
+void connected_pair_of(int type, unsigned int cid, unsigned long long size, int fd[2])
+{
+	unsigned int port;
+	int listening = listener_of(type, VMADDR_CID_ANY, 1, &port);
+
+	set_buffer(listening, size);
+	fd[0] = NEED_OK(socket(AF_VSOCK, type | SOCK_CLOEXEC, 0));
+	set_buffer(fd[0], size);
+	NEED_OK(vm_connect(fd[0], cid, port));
 	fd[1] = NEED_OK(accept4(listening, NULL, NULL, SOCK_CLOEXEC));
 	close(listening);
 }

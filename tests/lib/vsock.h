@@ -25,6 +25,9 @@ int bound_socket(unsigned int cid, unsigned int *port);
 int listener(unsigned int cid, int backlog, unsigned int *port);
 int connected(unsigned int cid, unsigned int port);
 void connected_pair(unsigned int cid, int fd[2]);	/* client, accepted */
+int listener_of(int type, unsigned int cid, int backlog, unsigned int *port);
+/* Both with buffers of SIZE bytes, from the first packet on. */
+void connected_pair_of(int type, unsigned int cid, unsigned long long size, int fd[2]);
 unsigned int dead_port(void);				/* where nobody listens */
 void set_nonblocking(int fd);
 void set_u64(int fd, int option, unsigned long long value);

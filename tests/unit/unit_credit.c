@@ -21,6 +21,7 @@ static struct glass_credit credit_at(uint32_t start, uint32_t buf_alloc)
 	struct glass_credit c;
 
 	glass_credit_init(&c, buf_alloc);
+	c.peer_buf_alloc = MAX;
 	c.rx_cnt = c.fwd_cnt = c.told_fwd_cnt = c.tx_cnt = c.peer_fwd_cnt = start;
 	return c;
 }
@@ -52,7 +53,7 @@ static const uint32_t starts[] = { 0, 1, 0x7fffffff, 0x80000000, 0xfffffc00, 0xf
 static void sending(void)
 {
 	FOR_EACH_START(start) {
-		struct glass_credit c = credit_at(start, 1);
+		struct glass_credit c = credit_at(start, MAX);
 
 		CHECK_EQ(glass_credit_peer_update(&c, 2048, start), OK);
 		CHECK_EQ(glass_credit_tx_free(&c), 2048);
@@ -70,7 +71,7 @@ static void sending(void)
 static void ahead_and_stale(void)
 {
 	FOR_EACH_START(start) {
-		struct glass_credit c = credit_at(start, 1), before;
+		struct glass_credit c = credit_at(start, MAX), before;
 
 		CHECK_EQ(glass_credit_peer_update(&c, 4096, start), OK);
 		CHECK_EQ(glass_credit_peer_update(&c, 4096, start + 1), AHEAD);
@@ -92,7 +93,7 @@ static void ahead_and_stale(void)
 
 static void shrinking_peer(void)
 {
-	struct glass_credit c = credit_at(0xfffffff0, 1);
+	struct glass_credit c = credit_at(0xfffffff0, MAX);
 
 	glass_credit_peer_update(&c, 1000, 0xfffffff0);
 	glass_credit_sent(&c, 800);
@@ -109,7 +110,7 @@ static void shrinking_peer(void)
 /* A window that 32 bits cannot tell from a negative one is cut. */
 static void huge_peer(void)
 {
-	struct glass_credit c = credit_at(77, 1);
+	struct glass_credit c = credit_at(77, MAX);
 
 	glass_credit_peer_update(&c, UINT32_MAX, 77);
 	CHECK_EQ(glass_credit_tx_free(&c), MAX);
@@ -152,7 +153,7 @@ static void shrinking_own(void)
 	struct glass_credit c = credit_at(0xffffff00, 10000);
 
 	CHECK(glass_credit_admit(&c, 4000));
-	glass_credit_set_buf_alloc(&c, 1000);
+	glass_credit_set_buf_alloc(&c, 1000, false);
 	CHECK_EQ(glass_credit_rx_free(&c), 6000);
 	CHECK(tell_nobody(&c));
 	CHECK_EQ(glass_credit_rx_free(&c), 0);
@@ -161,7 +162,7 @@ static void shrinking_own(void)
 	glass_credit_consumed(&c, 10000);
 	CHECK(tell_nobody(&c));
 	CHECK_EQ(glass_credit_rx_free(&c), 1000);
-	glass_credit_set_buf_alloc(&c, 20000);
+	glass_credit_set_buf_alloc(&c, 20000, false);
 	CHECK_EQ(glass_credit_rx_free(&c), 1000);
 	CHECK(tell_nobody(&c));
 	CHECK_EQ(glass_credit_rx_free(&c), 20000);
@@ -203,9 +204,10 @@ static void due_tiny(void)
 static void sender_model(void)
 {
 	uint64_t seed = 10, sent = 0xfffff000, read = sent, window = 0;
-	struct glass_credit c = credit_at(sent, 1);
+	struct glass_credit c = credit_at(sent, MAX);
 	unsigned int seen[GLASS_VSOCK_R_MAX] = { 0 };
 
+	c.peer_buf_alloc = window;
 	for (int i = 0; i < 500000; i++) {
 		uint64_t cut = window < MAX ? window : MAX, in_flight = sent - read;
 		uint64_t allowed = cut > in_flight ? cut - in_flight : 0, says;
@@ -281,7 +283,7 @@ static void receiver_model(void)
 				break;
 			size = 1 + random_below(&seed, 1 << random_below(&seed, 24));
 			largest = size > largest ? size : largest;
-			glass_credit_set_buf_alloc(&c, size);
+			glass_credit_set_buf_alloc(&c, size, false);
 		}
 	}
 	CHECK(got >> 32 > 3);
@@ -336,7 +338,7 @@ static void settle(struct pair *p)
  */
 static void both_ends(void)
 {
-	struct pair p = { .sender = credit_at(0xfffff000, 1), .receiver = credit_at(0xfffff000, 4096) };
+	struct pair p = { .sender = credit_at(0xfffff000, MAX), .receiver = credit_at(0xfffff000, 4096) };
 	uint64_t seed = 12, total = 0, n;
 
 	tell(&p);
@@ -366,7 +368,8 @@ static void both_ends(void)
 		case 4:
 			if (random_below(&seed, 50))
 				break;
-			glass_credit_set_buf_alloc(&p.receiver, 1 + random_below(&seed, 1 << 20));
+			glass_credit_set_buf_alloc(&p.receiver, 1 + random_below(&seed, 1 << 20),
+						    false);
 			tell(&p);
 			break;
 		default:
@@ -379,7 +382,80 @@ static void both_ends(void)
 	CHECK(total >> 32 > 0);
 }
 
+/* What is in flight is bounded by our own buffer, too. */
+static void own_bound(void)
+{
+	FOR_EACH_START(start) {
+		struct glass_credit c = credit_at(start, 1000);
+
+		CHECK_EQ(glass_credit_peer_update(&c, 5000, start), OK);
+		CHECK_EQ(glass_credit_tx_window(&c), 1000);
+		glass_credit_sent(&c, 900);
+		CHECK_EQ(glass_credit_tx_free(&c), 100);
+		glass_credit_set_buf_alloc(&c, 800, false);
+		CHECK_EQ(glass_credit_tx_free(&c), 0);
+		glass_credit_set_buf_alloc(&c, 1u << 20, false);
+		CHECK_EQ(glass_credit_tx_window(&c), 5000);
+		CHECK_EQ(glass_credit_tx_free(&c), 4100);
+	}
+}
+
+/* A message that was begun needs what was granted when it began. */
+static void messages_keep_their_window(void)
+{
+	struct glass_credit c = credit_at(0, 1000);
+	__u32 buf_alloc, fwd_cnt;
+
+	glass_credit_set_buf_alloc(&c, 300, true);
+	CHECK_EQ(glass_credit_tx_window(&c), 300);
+	CHECK(!glass_credit_tell(&c, &buf_alloc, &fwd_cnt));
+	CHECK_EQ(buf_alloc, 1000);
+	CHECK(glass_credit_admit(&c, 1000));
+	glass_credit_set_buf_alloc(&c, 2000, true);
+	CHECK(glass_credit_news(&c));
+	CHECK(glass_credit_tell(&c, &buf_alloc, &fwd_cnt));
+	CHECK_EQ(buf_alloc, 2000);
+	CHECK(!glass_credit_news(&c));
+	glass_credit_consumed(&c, 1);
+	CHECK(glass_credit_news(&c));
+}
+
+static void endless_messages(void)
+{
+	struct glass_credit c = credit_at(0, 1000);
+
+	CHECK(glass_credit_message(&c, 999, false));
+	CHECK_EQ(c.rx_message, 999);
+	CHECK(glass_credit_message(&c, 1, true));
+	CHECK_EQ(c.rx_message, 0);
+	CHECK(glass_credit_message(&c, 1000, true));
+	CHECK(glass_credit_message(&c, 500, false));
+	CHECK(!glass_credit_message(&c, 500, false));
+}
+
+/*
+ * A peer with a smaller buffer stops there, though more was granted: the news
+ * that gets it going again must not wait for more to be read.
+ */
+static void due_to_small_peer(void)
+{
+	struct glass_credit c = credit_at(0, 100000);
+
+	CHECK_EQ(glass_credit_peer_update(&c, 1000, 0), OK);
+	CHECK(glass_credit_admit(&c, 1000));
+	CHECK(!glass_credit_update_due(&c, 1));
+	glass_credit_consumed(&c, 249);
+	CHECK(!glass_credit_update_due(&c, 0));
+	CHECK(glass_credit_update_due(&c, 1));
+	glass_credit_consumed(&c, 1);
+	CHECK(glass_credit_update_due(&c, 0));
+}
+
 const struct test credit_tests[] = {
+	TEST("an update is due, the peer's buffer is small", due_to_small_peer),
+	TEST("our own buffer bounds what is in flight", own_bound),
+	TEST("messages keep their window", messages_keep_their_window),
+	TEST("messages without an end", endless_messages),
 	TEST("fresh", fresh),
 	TEST("sending", sending),
 	TEST("fwd_cnt ahead and stale", ahead_and_stale),

@@ -13,18 +13,9 @@
 #include "semantics.h"
 #include "vsock.h"
 
-/* A pair whose accepted end, fd[1], has a buffer of SIZE. */
 static void pair_of(int fd[2], unsigned long long size)
 {
-	unsigned int port;
-	int listening = listener(VMADDR_CID_ANY, 1, &port);
-
-	if (size > 262144)
-		set_u64(listening, SO_VM_SOCKETS_BUFFER_MAX_SIZE, size);
-	set_u64(listening, SO_VM_SOCKETS_BUFFER_SIZE, size);
-	fd[0] = connected(cid, port);
-	fd[1] = NEED_OK(accept(listening, NULL, NULL));
-	close(listening);
+	connected_pair_of(SOCK_STREAM, cid, size, fd);
 }
 
 static void stops_at(unsigned int size, unsigned int chunk)
@@ -53,6 +44,21 @@ static void exactly(void)
 		stops_at(10000, chunk[i]);
 		stops_at(128, chunk[i]);
 	}
+}
+
+/* A peer with a large buffer does not make this end hold more than its own says. */
+static void own_bound(void)
+{
+	int fd[2];
+	size_t sent;
+
+	pair_of(fd, 1 << 20);
+	set_u64(fd[0], SO_VM_SOCKETS_BUFFER_SIZE, 100000);
+	sent = fill(fd[0], 4096);
+	row("the own buffer", sent == 100000 ? "the own buffer" : outcome(sent),
+	    "bytes sent with a buffer of 100000 to one of 1048576");
+	CHECK_EQ(drain(fd[1]), sent);
+	CHECK(ready(fd[0], POLLOUT, 5000));
 }
 
 static void one_byte_sends(void)
@@ -122,6 +128,7 @@ static void grown(void)
 	int fd[2];
 
 	pair_of(fd, 10000);
+	set_u64(fd[0], SO_VM_SOCKETS_BUFFER_SIZE, 262144);
 	CHECK_EQ(fill(fd[0], 4096), 10000);
 	set_u64(fd[1], SO_VM_SOCKETS_BUFFER_SIZE, 50000);
 	row("writable", ready(fd[0], POLLOUT, 5000) ? "writable" : "not",
@@ -218,6 +225,7 @@ static void memory(void)
 
 const struct test credit_tests[] = {
 	TEST("exactly the buffer", exactly),
+	TEST("no more than the own buffer", own_bound),
 	TEST("one byte a send", one_byte_sends),
 	TEST("SO_SNDTIMEO", snd_timeout),
 	TEST("a sender blocks", blocks),

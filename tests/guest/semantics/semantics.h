@@ -20,6 +20,7 @@ extern const struct test ioctl_tests[];
 extern const struct test connect_tests[];
 extern const struct test accept_tests[];
 extern const struct test stream_tests[];
+extern const struct test message_tests[];
 extern const struct test receive_tests[];
 extern const struct test credit_tests[];
 extern const struct test shutdown_tests[];
