@@ -153,6 +153,8 @@ static int seqpacket_recv(struct sock *sk, struct msghdr *msg, size_t size,
 	long timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
 	int n;
 
+	if (!size)
+		return 0;	/* and the message stays, as with stock */
 	for (;;) {
 		if (!(sk->sk_shutdown & RCV_SHUTDOWN) && glass_rx_readable(sk))
 			return recv_message(sk, msg, size, flags);

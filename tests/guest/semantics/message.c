@@ -102,7 +102,7 @@ static void truncated(void)
 	int fd[2];
 
 	pair(fd);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 3; i++)
 		send_message(fd[0], 100, i, 0);
 	row("32", outcome(recvmsg(fd[1], &msg, 0)), "recvmsg of 32 of a message of 100");
 	CHECK(data_matches(in, 32, 0, 0));
@@ -110,8 +110,8 @@ static void truncated(void)
 	row("100", outcome(recv(fd[1], in, 32, MSG_TRUNC)), "recv MSG_TRUNC of 32 of a message of 100");
 	CHECK(data_matches(in, 32, 1, 0));
 	row("ok", outcome(recv(fd[1], in, 0, 0)), "recv of 0 of a message");
-	row("100", outcome(recv(fd[1], in, 0, MSG_TRUNC)), "recv MSG_TRUNC of 0 of a message");
-	recv_message(fd[1], 100, 4);
+	row("ok", outcome(recv(fd[1], in, 0, MSG_TRUNC)), "recv MSG_TRUNC of 0 of a message");
+	recv_message(fd[1], 100, 2);
 }
 
 static void peeked(void)
