@@ -282,7 +282,7 @@ static int begin_zerocopy(struct glass_tx *tx)
 	} else if (sock_flag(sk, SOCK_ZEROCOPY)) {
 		tx->uarg = glass_zerocopy_alloc(sk, msg_data_left(msg));
 		if (!tx->uarg)
-			return -ENOBUFS;
+			return -ENOMEM;
 	} else {
 		return 0;
 	}
