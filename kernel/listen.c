@@ -23,6 +23,7 @@ static void reset_child(struct sock *child)
 	child->sk_sndtimeo = MAX_SCHEDULE_TIMEOUT;
 	child->sk_rcvlowat = 1;
 	sock_reset_flag(child, SOCK_LINGER);
+	sock_reset_flag(child, SOCK_ZEROCOPY);
 	WRITE_ONCE(child->sk_ack_backlog, 0);
 	child->sk_state = GLASS_VSOCK_CLOSED;
 	glass_conn_init(glass_sk(child));
