@@ -9,6 +9,8 @@
  * packets at most one of each kind.
  */
 
+#include <net/busy_poll.h>
+
 #include "conn.h"
 #include "listen.h"
 #include "observe.h"
@@ -326,6 +328,7 @@ static enum arrival packet_arrives(struct sock *sk, struct sk_buff *skb,
 
 	*answer = NOTHING;
 	gs->last_activity = jiffies;
+	sk_mark_napi_id(sk, skb);
 	glass_observe_rx(sk, skb);
 	if (harmless(cb->reason))
 		return ARRIVAL_DROP;

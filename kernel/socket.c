@@ -407,11 +407,11 @@ static int queue_ioctl(struct sock *sk, unsigned int cmd, int __user *arg)
 	struct glass_sock *gs = glass_sk(sk);
 	u32 bytes;
 
-	if (READ_ONCE(sk->sk_state) == GLASS_VSOCK_LISTEN)
-		return -EINVAL;
-	/* Before the first connect() there is no carrier: as stock says it. */
+	/* As stock says it: there is no carrier before the first connect(). */
 	if (!READ_ONCE(gs->transport))
 		return -EOPNOTSUPP;
+	if (READ_ONCE(sk->sk_state) == GLASS_VSOCK_LISTEN)
+		return -EINVAL;
 	bytes = cmd == SIOCINQ ? glass_rx_bytes(sk) :
 				 atomic_read(&gs->tx_unsent);
 	return put_user(min_t(u32, bytes, INT_MAX), arg);

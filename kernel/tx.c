@@ -120,16 +120,20 @@ static int sleep_for_room(struct sock *sk, u32 len, long *timeo)
 	int err = 0;
 
 	add_wait_queue(sk_sleep(sk), &wait);
-	while (!glass_tx_broken(sk) && !fits(sk, len)) {
+	for (;;) {
+		/* Anew each time: news that is not enough takes it back. */
+		glass_tx_wants_room(glass_sk(sk));
+		if (glass_tx_broken(sk) || fits(sk, len))
+			break;
 		if (!*timeo)
 			err = -EAGAIN;
 		else if (signal_pending(current))
 			err = sock_intr_errno(*timeo);
 		if (err)
 			break;
+		refused(sk, len);
 		sk_wait_event(sk, timeo, glass_tx_broken(sk) || fits(sk, len),
 			      &wait);
-		glass_tx_wants_room(glass_sk(sk));
 	}
 	remove_wait_queue(sk_sleep(sk), &wait);
 	return err;

@@ -36,7 +36,7 @@ $(T)/obj/%.o: tests/%.c
 	$(CC) $(TFLAGS) -c -o $@ $<
 
 $(T)/semantics: $(call objects,tests/guest/semantics/*.c) $(TEST_LIB)
-	$(CC) -o $@ $^ $(TLIBS)
+	$(CC) -o $@ $^ $(TLIBS) -luring
 
 # It must not have a file open that is on 9p.
 $(T)/suspend: LDFLAGS += -static

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Over the device, to a host that offers what tests/interop/peer.h says. */
+#include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -54,6 +55,26 @@ static void from_host(uint64_t count, size_t chunk)
 	row("ok", outcome(recv(fd, &byte, 1, 0)), "recv after the host closed");
 	row("EPIPE", outcome(send(fd, "x", 1, MSG_NOSIGNAL)), "send after the host closed");
 	close(fd);
+}
+
+/* A reader that polls the device itself. */
+static void busy_poll(void)
+{
+	int fd = host(PEER_ECHO), usec = 200, napi_id = 0;
+	socklen_t len = sizeof(napi_id);
+
+	NEED_OK(setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &usec, sizeof(usec)));
+	CHECK(stream_both(fd, 1 << 20, 1, 1));
+	NEED_OK(fcntl(fd, F_SETFL, 0));
+	for (int i = 0; i < 100; i++) {
+		char byte = 0;
+
+		NEED(send(fd, &(char){ i }, 1, 0) == 1);
+		NEED(recv(fd, &byte, 1, 0) == 1);
+		NEED(byte == i);
+	}
+	NEED_OK(getsockopt(fd, SOL_SOCKET, SO_INCOMING_NAPI_ID, &napi_id, &len));
+	row("one", napi_id ? "one" : "none", "NAPI id of what came from the device");
 }
 
 static void small_sends(void)
@@ -299,6 +320,7 @@ const struct test device_tests[] = {
 	TEST("non-blocking connect", nonblocking),
 	TEST("refused", refused),
 	TEST("echo both ways at once", echo),
+	TEST("busy polling", busy_poll),
 	TEST("small sends", small_sends),
 	TEST("large sends", large_sends, .deadline = 15),
 	TEST("receives", receives),

@@ -62,20 +62,9 @@ static void as_nobody(void)
 	    "GET_LOCAL_CID as nobody");
 }
 
-static void queue_sizes(void)
-{
-	int fd[2], bytes = -1;
-
-	connected_pair(VMADDR_CID_LOCAL, fd);
-	NEED_OK(send(fd[0], "four", 4, 0));
-	row(NULL, ioctl(fd[1], FIONREAD, &bytes) ? outcome(-1) : outcome(bytes), "FIONREAD");
-	row(NULL, ioctl(fd[0], TIOCOUTQ, &bytes) ? outcome(-1) : outcome(bytes), "SIOCOUTQ");
-}
-
 const struct test ioctl_tests[] = {
 	TEST("sockets", sockets),
 	TEST("/dev/vsock", device_file),
 	TEST("/dev/vsock as nobody", as_nobody),
-	TEST("queue sizes", queue_sizes),
 	{ .name = NULL },
 };

@@ -21,6 +21,8 @@ extern const struct test connect_tests[];
 extern const struct test accept_tests[];
 extern const struct test stream_tests[];
 extern const struct test message_tests[];
+extern const struct test pages_tests[];
+extern const struct test uring_tests[];
 extern const struct test receive_tests[];
 extern const struct test credit_tests[];
 extern const struct test shutdown_tests[];
@@ -30,6 +32,7 @@ extern const struct test counter_tests[];
 
 /* With a host: see tests/interop/peer.h. */
 extern const struct test device_tests[];
+extern const struct test device_pages_tests[];
 extern const struct test no_answer_tests[];
 extern const struct test no_device_tests[];
 
