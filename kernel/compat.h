@@ -134,6 +134,45 @@ static inline void glass_free_netdev(struct net_device *dev)
 }
 #endif
 
+/* 6.15: rtnl_link_ops.newlink() takes one struct for its arguments. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+#define GLASS_NEWLINK_ARGS						\
+	struct net *src_net, struct net_device *dev,			\
+	struct nlattr *tb[], struct nlattr *data[],			\
+	struct netlink_ext_ack *extack
+#else
+#define GLASS_NEWLINK_ARGS						\
+	struct net_device *dev, struct rtnl_newlink_params *params,	\
+	struct netlink_ext_ack *extack
+#endif
+
+/*
+ * An interface that keeps its network namespace, and one that needs no lock to
+ * transmit.  6.12 made fields of these features; the first has been renamed
+ * since, in its stable releases, too.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+static inline void glass_netdev_set_immovable(struct net_device *dev)
+{
+	dev->features |= NETIF_F_NETNS_LOCAL;
+}
+
+static inline void glass_netdev_set_lltx(struct net_device *dev)
+{
+	dev->features |= NETIF_F_LLTX;
+}
+#else
+static inline void glass_netdev_set_immovable(struct net_device *dev)
+{
+	dev->netns_immutable = true;
+}
+
+static inline void glass_netdev_set_lltx(struct net_device *dev)
+{
+	dev->lltx = true;
+}
+#endif
+
 /* 6.16 renamed from_timer(). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
 #define glass_from_timer(var, timer, field)	from_timer(var, timer, field)

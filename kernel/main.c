@@ -7,6 +7,7 @@
 #include <linux/net.h>
 
 #include "diag.h"
+#include "monitor.h"
 #include "socket.h"
 #include "stats.h"
 #include "table.h"
@@ -30,9 +31,12 @@ static int __init glass_init(void)
 	err = glass_diag_init();
 	if (err)
 		goto exit_socket;
-	err = glass_stats_init();
+	err = glass_monitor_init();
 	if (err)
 		goto exit_diag;
+	err = glass_stats_init();
+	if (err)
+		goto exit_monitor;
 	err = glass_virtio_init();
 	if (err)
 		goto exit_stats;
@@ -41,6 +45,8 @@ static int __init glass_init(void)
 
 exit_stats:
 	glass_stats_exit();
+exit_monitor:
+	glass_monitor_exit();
 exit_diag:
 	glass_diag_exit();
 exit_socket:
@@ -54,6 +60,7 @@ static void __exit glass_exit(void)
 {
 	glass_virtio_exit();
 	glass_stats_exit();
+	glass_monitor_exit();
 	glass_diag_exit();
 	glass_socket_exit();
 	/* Sockets are freed by RCU, from this module's cache. */

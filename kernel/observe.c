@@ -4,12 +4,15 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
+#include "monitor.h"
 #include "observe.h"
 #include "stats.h"
 
 void glass_observe_tx(struct sock *sk, struct sk_buff *skb)
 {
 	glass_count_tx(GLASS_CB(skb)->op, GLASS_CB(skb)->len);
+	/* All that this machine sends: what the device delivers is shown there. */
+	glass_monitor_skb(skb);
 	if (sk && trace_packet_tx_enabled()) {
 		struct glass_vsock_hdr hdr = glass_packet_hdr(skb);
 

@@ -6,6 +6,7 @@
 
 #include <net/busy_poll.h>
 
+#include "monitor.h"
 #include "observe.h"
 #include "stats.h"
 #include "transport.h"
@@ -154,6 +155,9 @@ static void rx_packet(struct glass_device *dev, struct page **page, u32 used)
 	if (used <= page_size(*page))
 		reason = glass_packet_parse(wire, used, READ_ONCE(dev->cid),
 					    dev->types, &hdr);
+	if (used >= GLASS_HDR_LEN && used <= page_size(*page))
+		glass_monitor_wire(&hdr, page_address(*page) + GLASS_HDR_LEN,
+				   min(hdr.len, used - GLASS_HDR_LEN));
 	if (!credible(reason)) {
 		glass_observe_bad(&hdr, reason);
 		return;
