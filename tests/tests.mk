@@ -10,7 +10,7 @@ TLIBS	:= -lcunit -lpthread
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 # The tools' tests have their rules beside them; they add to TESTS.
-TESTS	:= $(addprefix $(T)/,unit fuzz_packet semantics module suspend trace stream with-peer interop)
+TESTS	:= $(addprefix $(T)/,unit fuzz_packet semantics module suspend trace observe stream with-peer interop)
 -include tests/tools/tools-tests.mk
 
 TEST_LIB := $(addprefix $(T)/obj/lib/,run.o data.o vsock.o counters.o)
@@ -37,6 +37,9 @@ $(T)/obj/%.o: tests/%.c
 
 $(T)/semantics: $(call objects,tests/guest/semantics/*.c) $(TEST_LIB)
 	$(CC) -o $@ $^ $(TLIBS) -luring
+
+$(T)/observe: $(call objects,tests/guest/observe/*.c) $(TEST_LIB)
+	$(CC) -o $@ $^ -lpcap $(TLIBS)
 
 # It must not have a file open that is on 9p.
 $(T)/suspend: LDFLAGS += -static

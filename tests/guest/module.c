@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,14 +180,19 @@ static void beside_stock(void)
 	use();
 }
 
-static void by_alias(void)
+/* As the driver's message says: its aliases are those of stock's modules, too. */
+static void keep_stock_out(void)
 {
 	FILE *file = fopen(KEEP_STOCK_OUT, "we");
 
-	/* What the driver's message says; the family is an alias of stock's modules, too. */
 	NEED(file != NULL);
 	NEED(fputs("install " STOCK " /bin/false\n", file) >= 0);
 	NEED(!fclose(file));
+}
+
+static void by_alias(void)
+{
+	keep_stock_out();
 	unload(DRIVER);
 	CHECK(!loaded(DRIVER));
 	close(stream_socket());
@@ -232,6 +238,33 @@ static void in_use(void)
 	fd[0] = listener(VMADDR_CID_ANY, 1, &port);
 	fd[1] = connected(VMADDR_CID_LOCAL, port);
 	check_refused("a connection that is not accepted", fd);
+}
+
+/* An interface that shows packets, and a program that reads it, do not hold the module. */
+static void with_monitor(void)
+{
+	FILE *capture;
+	char line[256];
+
+	keep_stock_out();
+	unload(DRIVER);
+	NEED(!system("ip link add vsockmon0 type vsockmon && ip link set vsockmon0 up"));
+	CHECK(loaded(DRIVER));
+	CHECK(!loaded(STOCK));
+	capture = popen("tcpdump -i vsockmon0 -w /dev/null 2>&1", "re");
+	NEED(capture != NULL);
+	do {
+		NEED(fgets(line, sizeof(line), capture) != NULL);
+	} while (!strstr(line, "listening on"));
+	use();
+	unload(DRIVER);
+	CHECK_EQ(if_nametoindex("vsockmon0"), 0);
+	/* It ends because the interface is gone. */
+	while (fgets(line, sizeof(line), capture))
+		;
+	pclose(capture);
+	load(DRIVER);
+	use();
 }
 
 /* Memory */
@@ -318,6 +351,7 @@ static const struct test module_tests[] = {
 	TEST("modprobe beside the stock driver", beside_stock),
 	TEST("a socket loads the module", by_alias),
 	TEST("unload while in use, and after", in_use, .deadline = 60),
+	TEST("a capture device loads the module, and goes with it", with_monitor),
 	TEST("loaded, used and unloaded 100 times", hundred_times, .deadline = 300),
 	{ .name = NULL },
 };

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* In a guest with the driver, as root; the tests on the device want PEER, as those of semantics do. */
+#include "observe.h"
+
+static const struct suite suites[] = {
+	SUITE("capture", capture_tests),
+	{ .name = NULL },
+};
+
+int main(int argc, char **argv)
+{
+	return run_suites(argc, argv, suites);
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What can be seen, and ended, from outside of a socket's program. */
+#ifndef TESTS_GUEST_OBSERVE_H
+#define TESTS_GUEST_OBSERVE_H
+
+#include "run.h"
+
+extern const struct test capture_tests[];
+
+#endif
