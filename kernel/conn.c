@@ -269,6 +269,27 @@ void glass_conn_drained(struct sock *sk)
 	glass_conn_send_reset(sk, GLASS_VSOCK_R_PEER_SHUTDOWN);
 }
 
+void glass_write_space(struct sock *sk)
+{
+	struct glass_sock *gs = glass_sk(sk);
+	struct socket_wq *wq;
+
+	smp_mb();	/* after the change: pairs with glass_tx_wants_room() */
+	/* Half of the buffer free, as everywhere: not a packet at a time. */
+	if (!READ_ONCE(gs->tx_waiting) || !sock_writeable(sk) ||
+	    (READ_ONCE(sk->sk_state) == GLASS_VSOCK_ESTABLISHED &&
+	     !glass_credit_tx_free(&gs->credit)))
+		return;
+	WRITE_ONCE(gs->tx_waiting, false);
+	rcu_read_lock();
+	wq = rcu_dereference(sk->sk_wq);
+	if (skwq_has_sleeper(wq))
+		wake_up_interruptible_sync_poll(&wq->wait, EPOLLOUT |
+						EPOLLWRNORM | EPOLLWRBAND);
+	sk_wake_async(sk, SOCK_WAKE_SPACE, POLL_OUT);
+	rcu_read_unlock();
+}
+
 /* Control packets */
 
 void glass_conn_header(struct sock *sk, struct sk_buff *skb, u8 op, u32 flags)

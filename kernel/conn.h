@@ -95,8 +95,15 @@ void glass_conn_header(struct sock *sk, struct sk_buff *skb, u8 op, u32 flags);
 static inline void glass_tx_wants_room(struct glass_sock *gs)
 {
 	WRITE_ONCE(gs->tx_waiting, true);
-	smp_mb();	/* before looking again: pairs with wake_writer() */
+	smp_mb();	/* before looking again: pairs with glass_write_space() */
 }
+
+/*
+ * sk_write_space: there may be room for who waits for it.  The kernel calls
+ * this for each packet that the device is done with; nobody is woken who was
+ * not refused.  Any context.
+ */
+void glass_write_space(struct sock *sk);
 
 /* struct proto's hooks: rcv.c and conn.c. */
 int glass_backlog_rcv(struct sock *sk, struct sk_buff *skb);

@@ -200,17 +200,6 @@ enum arrival {
 	ARRIVAL_RCV,		/* packet_rcv() goes on */
 };
 
-static void wake_writer(struct sock *sk)
-{
-	struct glass_sock *gs = glass_sk(sk);
-
-	smp_mb();	/* after the change: pairs with glass_tx_wants_room() */
-	if (READ_ONCE(gs->tx_waiting) && glass_credit_tx_free(&gs->credit)) {
-		WRITE_ONCE(gs->tx_waiting, false);
-		sk->sk_write_space(sk);
-	}
-}
-
 static enum glass_vsock_reason credit_arrives(struct sock *sk,
 					      const struct glass_cb *cb)
 {
@@ -230,7 +219,7 @@ static enum glass_vsock_reason credit_arrives(struct sock *sk,
 		return reason;
 	trace_credit(sk, GLASS_VSOCK_TX, glass_credit_tx_free(c),
 		     glass_credit_in_flight(c), cb->buf_alloc, cb->fwd_cnt);
-	wake_writer(sk);
+	glass_write_space(sk);
 	glass_sk(sk)->tx_short = READ_ONCE(glass_sk(sk)->tx_wanted) >
 				 glass_credit_tx_free(c);
 	return GLASS_VSOCK_R_NONE;

@@ -356,7 +356,8 @@ static __poll_t socket_poll(struct file *file, struct socket *sock,
 	    sock_flag(sk, SOCK_DONE))
 		mask |= EPOLLHUP;
 	/* Nothing to wait for: a send fails at once. */
-	if (state == GLASS_VSOCK_CLOSED || peer & RCV_SHUTDOWN)
+	if (state == GLASS_VSOCK_CLOSED || peer & RCV_SHUTDOWN ||
+	    sk->sk_shutdown & SEND_SHUTDOWN)
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	return mask;
 }
@@ -437,6 +438,12 @@ static int socket_compat_ioctl(struct socket *sock, unsigned int cmd,
 }
 #endif
 
+/* The kernel tells of the last packet before it gives its last byte back. */
+static bool tx_drained(const struct sock *sk)
+{
+	return sk_wmem_alloc_get(sk) <= 1;
+}
+
 /* Let what was sent reach the device, as long as SO_LINGER allows. */
 static void linger(struct sock *sk)
 {
@@ -447,10 +454,13 @@ static void linger(struct sock *sk)
 	    current->flags & PF_EXITING)
 		return;
 	add_wait_queue(sk_sleep(sk), &wait);
-	while (sk_wmem_alloc_get(sk) && sk->sk_state == GLASS_VSOCK_CLOSING &&
-	       timeo && !signal_pending(current))
-		sk_wait_event(sk, &timeo, !sk_wmem_alloc_get(sk) ||
+	while (timeo && !signal_pending(current)) {
+		glass_tx_wants_room(glass_sk(sk));
+		if (tx_drained(sk) || sk->sk_state != GLASS_VSOCK_CLOSING)
+			break;
+		sk_wait_event(sk, &timeo, tx_drained(sk) ||
 			      sk->sk_state != GLASS_VSOCK_CLOSING, &wait);
+	}
 	remove_wait_queue(sk_sleep(sk), &wait);
 	if (!timeo)
 		trace_timeout(sk, GLASS_VSOCK_TIMER_LINGER,
@@ -587,6 +597,7 @@ static int socket_create(struct net *net, struct socket *sock, int protocol,
 	sock_init_data(sock, sk);
 	glass_socket_flags(sock);
 	sk->sk_destruct = socket_destruct;
+	sk->sk_write_space = glass_write_space;
 	/* What is queued for a peer is memory of who sent it. */
 	sk->sk_allocation = GFP_KERNEL_ACCOUNT;
 	sk->sk_state = GLASS_VSOCK_CLOSED;

@@ -5,11 +5,14 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
+#include <linux/sock_diag.h>
 
 #include "../../interop/peer.h"
 #include "counters.h"
 #include "data.h"
+#include "epoll.h"
 #include "semantics.h"
 #include "vsock.h"
 
@@ -75,6 +78,40 @@ static void busy_poll(void)
 	}
 	NEED_OK(getsockopt(fd, SOL_SOCKET, SO_INCOMING_NAPI_ID, &napi_id, &len));
 	row("one", napi_id ? "one" : "none", "NAPI id of what came from the device");
+}
+
+static unsigned int memory_sent(int fd)
+{
+	unsigned int info[SK_MEMINFO_VARS];
+	socklen_t len = sizeof(info);
+
+	NEED_OK(getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len));
+	return info[SK_MEMINFO_WMEM_ALLOC];
+}
+
+/* The device is done with a packet: who did not wait for that does not hear of it. */
+static void edge_when_done(void)
+{
+	int fd = host(PEER_HOLD), epoll = edges_of(fd, EPOLLIN | EPOLLOUT);
+
+	CHECK_EQ(edge(epoll, 5000), EPOLLOUT);
+	for (int i = 0; i < 100; i++)
+		NEED_OK(send(fd, "x", 1, 0));
+	while (memory_sent(fd))
+		;
+	row("no edge", edge(epoll, 0) ? "an edge" : "no edge",
+	    "epoll edge when the device has taken what was sent");
+}
+
+/* As long as that, the queue fills and the credit runs out, again and again. */
+static void edges_to_host(void)
+{
+	uint64_t count = 10 << 20, sum;
+	int fd = host(PEER_SINK);
+
+	NEED(send_all(fd, &count, sizeof(count)) == sizeof(count));
+	CHECK(send_by_edges(fd, count));
+	NEED(recv_all(fd, &sum, sizeof(sum)) == sizeof(sum));
 }
 
 static void small_sends(void)
@@ -323,6 +360,8 @@ const struct test device_tests[] = {
 	TEST("busy polling", busy_poll),
 	TEST("small sends", small_sends),
 	TEST("large sends", large_sends, .deadline = 15),
+	TEST("an edge only for who waits", edge_when_done),
+	TEST("edges to the host", edges_to_host),
 	TEST("receives", receives),
 	TEST("the host calls", calls),
 	TEST("the host calls a dead port", call_refused),

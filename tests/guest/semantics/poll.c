@@ -55,23 +55,23 @@ static void ends(void)
 	CHECK_EQ(recv(fd[0], text, 3, MSG_WAITALL), 3);
 	see("IN+OUT+RDHUP", fd[0], "after the peer's SHUT_WR");
 	NEED_OK(shutdown(fd[0], SHUT_WR));
-	see_after(NULL, fd[0], POLLHUP, "after SHUT_WR by both");
+	see_after("IN+OUT+RDHUP+HUP", fd[0], POLLHUP, "after SHUT_WR by both");
 
 	connected_pair(cid, fd);
 	NEED_OK(shutdown(fd[0], SHUT_WR));
-	see(NULL, fd[0], "after SHUT_WR");
+	see("OUT", fd[0], "after SHUT_WR");
 
 	connected_pair(cid, fd);
 	NEED_OK(shutdown(fd[0], SHUT_RD));
-	see(NULL, fd[0], "after SHUT_RD");
+	see("IN+OUT+RDHUP", fd[0], "after SHUT_RD");
 
 	connected_pair(cid, fd);
 	NEED_OK(shutdown(fd[0], SHUT_RDWR));
-	see_after(NULL, fd[0], POLLHUP, "after SHUT_RDWR");
+	see_after("IN+OUT+RDHUP+HUP", fd[0], POLLHUP, "after SHUT_RDWR");
 
 	connected_pair(cid, fd);
 	close(fd[1]);
-	see_after(NULL, fd[0], POLLRDHUP, "after the peer closed");
+	see_after("IN+OUT+RDHUP+HUP", fd[0], POLLRDHUP, "after the peer closed");
 	CHECK(ready(fd[0], POLLIN, 0));
 }
 

@@ -27,6 +27,7 @@ extern const struct test receive_tests[];
 extern const struct test credit_tests[];
 extern const struct test shutdown_tests[];
 extern const struct test poll_tests[];
+extern const struct test epoll_tests[];
 extern const struct test life_tests[];
 extern const struct test counter_tests[];
 
