@@ -249,6 +249,13 @@ struct glass_vsock_info {
 #define GLASS_VSOCK_DIAG_SHOW_INFO	(1U << 0)
 #define GLASS_VSOCK_DIAG_INFO		1	/* struct glass_vsock_info */
 
+/*
+ * getsockopt() at level AF_VSOCK: the struct glass_vsock_info of the socket.
+ * As with TCP_INFO, what does not fit into the length given is left out, and
+ * the length that was filled in is returned.
+ */
+#define GLASS_VSOCK_SO_INFO	0x100
+
 #ifndef __VMLINUX_H__
 /*
  * Names for people.  An unknown value, from a driver newer than the program,

@@ -4,6 +4,7 @@
 #include <linux/compat.h>
 
 #include "conn.h"
+#include "info.h"
 #include "socket.h"
 
 #define DEFAULT_BUFFER_SIZE	SZ_256K
@@ -192,6 +193,21 @@ static int read_option(const struct glass_sock *gs, int optname,
 	return -ENOPROTOOPT;
 }
 
+/* Without the socket lock: who looks must not wait for who sends. */
+static int read_info(const struct glass_sock *gs, char __user *optval, int len,
+		     int __user *optlen)
+{
+	struct glass_vsock_info info;
+
+	if (len < 0)
+		return -EINVAL;
+	glass_fill_info(gs, &info);
+	len = min_t(unsigned int, len, sizeof(info));
+	if (copy_to_user(optval, &info, len) || put_user(len, optlen))
+		return -EFAULT;
+	return 0;
+}
+
 int glass_getsockopt(struct socket *sock, int level, int optname,
 		     char __user *optval, int __user *optlen)
 {
@@ -202,6 +218,8 @@ int glass_getsockopt(struct socket *sock, int level, int optname,
 		return -ENOPROTOOPT;
 	if (get_user(len, optlen))
 		return -EFAULT;
+	if (optname == GLASS_VSOCK_SO_INFO)
+		return read_info(glass_sk(sock->sk), optval, len, optlen);
 	size = read_option(glass_sk(sock->sk), optname, &value);
 	if (size < 0)
 		return size;

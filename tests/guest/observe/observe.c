@@ -4,6 +4,7 @@
 
 static const struct suite suites[] = {
 	SUITE("capture", capture_tests),
+	SUITE("info", info_tests),
 	{ .name = NULL },
 };
 

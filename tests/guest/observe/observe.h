@@ -6,5 +6,6 @@
 #include "run.h"
 
 extern const struct test capture_tests[];
+extern const struct test info_tests[];
 
 #endif
