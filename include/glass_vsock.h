@@ -59,7 +59,7 @@ enum glass_vsock_op {
  * Why something happened: a state change, a reset, a dropped packet.
  *
  * The first group is about a connection's life, the second about packets that
- * broke a rule of virtio 1.2, section 5.10.
+ * broke a rule of virtio 1.2, section 5.10.  Later ones follow as they came.
  */
 #define GLASS_VSOCK_REASONS(X)						\
 	X(GLASS_VSOCK_R_NONE, "none")					\
@@ -95,7 +95,8 @@ enum glass_vsock_op {
 	X(GLASS_VSOCK_R_CREDIT_EXCEEDED, "credit_exceeded")		\
 	X(GLASS_VSOCK_R_CREDIT_AHEAD, "credit_ahead")			\
 	X(GLASS_VSOCK_R_CREDIT_STALE, "credit_stale")			\
-	X(GLASS_VSOCK_R_MESSAGE_TOO_LONG, "message_too_long")
+	X(GLASS_VSOCK_R_MESSAGE_TOO_LONG, "message_too_long")		\
+	X(GLASS_VSOCK_R_DESTROYED, "destroyed")
 
 enum glass_vsock_reason {
 	GLASS_VSOCK_REASONS(GLASS_VSOCK_ENUM_)
@@ -248,6 +249,20 @@ struct glass_vsock_info {
  */
 #define GLASS_VSOCK_DIAG_SHOW_INFO	(1U << 0)
 #define GLASS_VSOCK_DIAG_INFO		1	/* struct glass_vsock_info */
+
+/*
+ * SOCK_DESTROY of sock_diag takes a struct vsock_diag_req, too.  It names one
+ * socket, of the netlink socket's network namespace, by vdiag_ino, by
+ * vdiag_cookie, or by both; zero is any, and a cookie of ones, too.  The other
+ * fields are not looked at.  Wants CAP_NET_ADMIN over that namespace.
+ *
+ * A connection ends: its program gets ECONNABORTED, its peer a reset.  So does
+ * an attempt to connect.  A listener no longer listens; what it has not
+ * accepted is reset.  Any other socket gets the error.  What is bound stays so
+ * until the program closes it.
+ *
+ * EINVAL: no socket is named.  EPERM.  ENOENT: there is none like that.
+ */
 
 /*
  * getsockopt() at level AF_VSOCK: the struct glass_vsock_info of the socket.

@@ -243,6 +243,28 @@ int glass_conn_start(struct sock *sk)
 	return err;
 }
 
+void glass_conn_abort(struct sock *sk, int err, enum glass_vsock_reason reason)
+{
+	switch (sk->sk_state) {
+	case GLASS_VSOCK_CONNECTING:
+		glass_conn_fail(sk, err, reason);
+		return;
+	case GLASS_VSOCK_ESTABLISHED:
+	case GLASS_VSOCK_CLOSING:
+		sk->sk_err = err;
+		glass_conn_end(sk, reason);
+		glass_conn_send_reset(sk, reason);
+		break;
+	case GLASS_VSOCK_LISTEN:
+		glass_set_state(sk, GLASS_VSOCK_CLOSED, reason);
+		fallthrough;
+	default:
+		sk->sk_err = err;
+		sk->sk_state_change(sk);
+	}
+	sk_error_report(sk);
+}
+
 void glass_conn_close(struct sock *sk)
 {
 	struct glass_sock *gs = glass_sk(sk);

@@ -49,6 +49,15 @@ void glass_conn_fail(struct sock *sk, int err, enum glass_vsock_reason reason);
 void glass_conn_end(struct sock *sk, enum glass_vsock_reason reason);
 
 /**
+ * glass_conn_abort - end whatever the socket does, not by its program's wish
+ * @err: positive: what the program is told
+ *
+ * Tells the peer.  A listener's children are left to the caller.  Owned by the
+ * calling process; may sleep.
+ */
+void glass_conn_abort(struct sock *sk, int err, enum glass_vsock_reason reason);
+
+/**
  * glass_conn_close - the program closed a connection
  *
  * Tells the peer.  If the peer has something to say to it, the state is

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* sock_diag: stock's message for each socket, and our attribute when asked. */
+/*
+ * sock_diag: stock's message for each socket, and our attribute when asked; and
+ * SOCK_DESTROY.
+ */
 
+#include <linux/inet_diag.h>
 #include <linux/module.h>
 #include <linux/sock_diag.h>
 #include <linux/vm_sockets_diag.h>
 #include <net/netlink.h>
 
+#include "conn.h"
 #include "diag.h"
 #include "info.h"
+#include "listen.h"
 #include "table.h"
 
 static int fill_socket(struct glass_sock *gs, struct sk_buff *skb,
@@ -87,10 +93,66 @@ static int diag_handler(struct sk_buff *skb, struct nlmsghdr *nlh)
 				  &control);
 }
 
+static void destroy_socket(struct sock *sk)
+{
+	lock_sock(sk);
+	glass_conn_abort(sk, ECONNABORTED, GLASS_VSOCK_R_DESTROYED);
+	release_sock(sk);
+	/* A listener's, unless a program made it listen again meanwhile. */
+	if (READ_ONCE(sk->sk_state) != GLASS_VSOCK_LISTEN)
+		glass_listen_abort_children(sk);
+}
+
+static bool has_cookie(const struct vsock_diag_req *req)
+{
+	const u32 *cookie = req->vdiag_cookie;
+
+	return (cookie[0] || cookie[1]) &&
+	       (cookie[0] != INET_DIAG_NOCOOKIE ||
+		cookie[1] != INET_DIAG_NOCOOKIE);
+}
+
+static bool named(struct sock *sk, const struct net *net,
+		  const struct vsock_diag_req *req)
+{
+	if (!net_eq(sock_net(sk), net) ||
+	    (req->vdiag_ino && req->vdiag_ino != sock_i_ino(sk)))
+		return false;
+	return !has_cookie(req) ||
+	       !sock_diag_check_cookie(sk, req->vdiag_cookie);
+}
+
+static int diag_destroy(struct sk_buff *skb, struct nlmsghdr *nlh)
+{
+	const struct vsock_diag_req *req = nlmsg_data(nlh);
+	struct glass_sock *gs;
+	unsigned long id = 0;
+
+	/* What names no socket must not find one. */
+	if (nlmsg_len(nlh) < (int)sizeof(*req) ||
+	    !(req->vdiag_ino || has_cookie(req)))
+		return -EINVAL;
+	/* Nobody has asked before: who may destroy is up to the family. */
+	if (!netlink_net_capable(skb, CAP_NET_ADMIN))
+		return -EPERM;
+	while ((gs = glass_table_next(&id))) {
+		bool found = named(&gs->sk, sock_net(skb->sk), req);
+
+		if (found)
+			destroy_socket(&gs->sk);
+		sock_put(&gs->sk);
+		if (found)
+			return 0;
+		id++;
+	}
+	return -ENOENT;
+}
+
 static const struct sock_diag_handler handler = {
 	.owner = THIS_MODULE,
 	.family = AF_VSOCK,
 	.dump = diag_handler,
+	.destroy = diag_destroy,
 };
 
 int __init glass_diag_init(void)

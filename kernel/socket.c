@@ -250,6 +250,9 @@ static int wait_for_child(struct sock *sk, struct sock **child, long timeo)
 	int err = 0;
 
 	while (!(*child = glass_listen_next_child(sk))) {
+		/* It was a listener: SOCK_DESTROY. */
+		if (sk->sk_state != GLASS_VSOCK_LISTEN)
+			return -EINVAL;
 		if (!timeo)
 			return -EAGAIN;
 		if (signal_pending(current))

@@ -39,7 +39,7 @@ $(T)/semantics: $(call objects,tests/guest/semantics/*.c) $(TEST_LIB)
 	$(CC) -o $@ $^ $(TLIBS) -luring
 
 $(T)/observe: $(call objects,tests/guest/observe/*.c) $(TEST_LIB)
-	$(CC) -o $@ $^ -lpcap $(TLIBS)
+	$(CC) -o $@ $^ -lpcap -lmnl $(TLIBS)
 
 # It must not have a file open that is on 9p.
 $(T)/suspend: LDFLAGS += -static

@@ -6,6 +6,8 @@
 #include "run.h"
 
 extern const struct test capture_tests[];
+extern const struct test diag_tests[];
+extern const struct test destroy_tests[];
 extern const struct test info_tests[];
 
 #endif
