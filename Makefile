@@ -54,7 +54,12 @@ check: deps ## all tests, on all kernels
 	@$(MAKE) --no-print-directory tools tests
 	@tests/run
 
-check-full: ## longer tests, beyond those of check: none yet
+check-full: deps ## longer tests, beyond those of check: Linux's own vsock tests with every stock peer
+	@$(MAKE) --no-print-directory modules KERNEL=all
+	@KERNELS='$(or $(KERNELS),all)' tests/run conformance-full
+
+conformance-doc: ## write what the last runs of Linux's own tests brought into docs/conformance.md
+	@tests/conformance/matrix --doc
 
 clean: ## remove build/
 	rm -rf $(BUILD)
@@ -62,4 +67,4 @@ clean: ## remove build/
 distclean: clean ## clean; the cache of kernels stays, and this says where
 	@if [ -d '$(CACHE)' ]; then echo "left: $(CACHE) ($$(du -sh '$(CACHE)' | cut -f 1)): remove it by hand to fetch everything anew"; fi
 
-.PHONY: all help deps modules update-kernels sparse vm demo check check-full clean distclean tools
+.PHONY: all help deps modules update-kernels sparse vm demo check check-full conformance-doc clean distclean tools
