@@ -27,8 +27,11 @@
 #endif
 #include <glass_vsock.h>
 
-/* More in flight than this and "behind" could not be told from "ahead". */
-#define GLASS_CREDIT_MAX_WINDOW	0x7fffffffU
+/*
+ * With twice as much in flight "behind" could not be told from "ahead"; and a
+ * message of this size is memory that the kernel can still count.
+ */
+#define GLASS_CREDIT_MAX_WINDOW	0x3fffffffU
 
 struct glass_credit {
 	/* What we grant. */
@@ -64,7 +67,10 @@ void glass_credit_set_buf_alloc(struct glass_credit *c, __u32 buf_alloc,
 /* Bytes sent that the peer's program is not known to have read. */
 static inline __u32 glass_credit_in_flight(const struct glass_credit *c)
 {
-	return READ_ONCE(c->tx_cnt) - READ_ONCE(c->peer_fwd_cnt);
+	/* What is behind first: it must not overtake what is read after it. */
+	__u32 read = READ_ONCE(c->peer_fwd_cnt);
+
+	return READ_ONCE(c->tx_cnt) - read;
 }
 
 /* Bytes that may be in flight: the peer's buffer, but no more than our own. */
@@ -97,7 +103,9 @@ enum glass_vsock_reason glass_credit_peer_update(struct glass_credit *c,
 /* Bytes that arrived and were not read. */
 static inline __u32 glass_credit_rx_queued(const struct glass_credit *c)
 {
-	return READ_ONCE(c->rx_cnt) - READ_ONCE(c->fwd_cnt);
+	__u32 read = READ_ONCE(c->fwd_cnt);
+
+	return READ_ONCE(c->rx_cnt) - read;
 }
 
 /*

@@ -21,7 +21,7 @@ static u32 loopback_source_cid(u32 peer_cid)
  * The answer to this packet, if any, is delivered from within glass_rcv(), and
  * what answers that one, from within that: no deeper, because the answer to a
  * REQUEST may be refused with a reset, which nothing answers, and the one to a
- * CREDIT_REQUEST asked for once more, which has no answer while there is no news.
+ * CREDIT_REQUEST by another one, which is answered when all was read, or later.
  */
 static int loopback_send(struct sock *sk, struct sk_buff *skb, bool more)
 {

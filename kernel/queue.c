@@ -66,7 +66,9 @@ struct sk_buff *glass_queue_roomier(struct sk_buff *skb)
 
 	if (skb->len > SMALL_MAX || GLASS_CB(skb)->packed)
 		return skb;
-	room = alloc_skb(BUFFER_SIZE, GFP_ATOMIC | __GFP_NOWARN);
+	/* It takes the place of one that was charged to its sender. */
+	room = alloc_skb(BUFFER_SIZE,
+			 GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
 	if (!room)
 		return skb;
 	*GLASS_CB(room) = *GLASS_CB(skb);

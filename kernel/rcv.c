@@ -288,14 +288,19 @@ static bool nothing_to_tell(const struct glass_credit *c)
 	return glass_credit_rx_queued(c) && !glass_credit_news(c);
 }
 
-/* Returns whether to answer now. */
-static bool credit_asked(struct glass_sock *gs)
+/*
+ * Returns whether to answer now.  Who asks once more because an answer was not
+ * enough does so from within it, in local delivery, and a reader on another CPU
+ * has news for as long as there is data: the next read answers that one.
+ */
+static bool credit_asked(struct glass_sock *gs, const struct glass_cb *cb)
 {
-	if (!nothing_to_tell(&gs->credit))
+	if (!cb->reply && !nothing_to_tell(&gs->credit))
 		return true;
 	WRITE_ONCE(gs->credit_asked, true);
 	smp_mb();	/* before looking again: pairs with glass_rx_tell() */
-	return !nothing_to_tell(&gs->credit);
+	return cb->reply ? !glass_credit_rx_queued(&gs->credit) :
+			   !nothing_to_tell(&gs->credit);
 }
 
 /* *@answer is set to an operation that is owed, or NOTHING. */
@@ -331,7 +336,7 @@ static enum arrival packet_arrives(struct sock *sk, struct sk_buff *skb,
 		*answer = GLASS_VSOCK_OP_CREDIT_REQUEST;
 	gs->tx_short = false;
 	if (cb->op == GLASS_VSOCK_OP_CREDIT_REQUEST) {
-		if (credit_asked(gs))
+		if (credit_asked(gs, cb))
 			*answer = GLASS_VSOCK_OP_CREDIT_UPDATE;
 		return ARRIVAL_DONE;
 	}

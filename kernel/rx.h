@@ -20,8 +20,11 @@ static inline bool glass_rx_readable(const struct sock *sk)
 static inline u32 glass_rx_bytes(const struct sock *sk)
 {
 	const struct glass_credit *c = &glass_sk(sk)->credit;
+	u32 message = READ_ONCE(c->rx_message);
+	u32 queued = glass_credit_rx_queued(c);
 
-	return glass_credit_rx_queued(c) - READ_ONCE(c->rx_message);
+	/* What was shut down is thrown away before its end has come. */
+	return queued > message ? queued - message : 0;
 }
 
 /**

@@ -7,7 +7,7 @@
 
 struct sk_buff *glass_control_alloc(gfp_t gfp)
 {
-	struct sk_buff *skb = alloc_skb(GLASS_HDR_LEN, gfp);
+	struct sk_buff *skb = alloc_skb(GLASS_HDR_LEN, gfp | __GFP_NOWARN);
 
 	if (!skb) {
 		glass_count(alloc_failures);

@@ -34,10 +34,14 @@ u32 glass_virtio_cid(void)
 	return cid;
 }
 
-static void unpublish(struct glass_device *dev)
+/* Returns whether it was: another may be by now. */
+static bool unpublish(struct glass_device *dev)
 {
-	cmpxchg((struct glass_device **)&glass_the_device, dev, NULL);
+	bool was = cmpxchg((struct glass_device **)&glass_the_device, dev,
+			   NULL) == dev;
+
 	synchronize_net();
+	return was;
 }
 
 /* Interrupts */
@@ -70,13 +74,13 @@ static int glass_poll(struct napi_struct *napi, int budget)
 	int n;
 
 	glass_count(napi_polls);
+	tx_again = glass_tx_poll(dev);
+	n = glass_rx_poll(dev, budget);
 	if (is_broken(dev)) {
 		schedule_work(&dev->event_work);
 		napi_complete(napi);
 		return 0;
 	}
-	tx_again = glass_tx_poll(dev);
-	n = glass_rx_poll(dev, budget);
 	if (n >= budget || tx_again)
 		return budget;
 	if (glass_rx_paused(dev))
@@ -240,7 +244,19 @@ static int make_queues(struct glass_device *dev)
 		return err;
 	err = glass_find_vqs(dev->vdev, VQ_MAX, dev->vqs, info);
 	if (err)
-		glass_rx_free(dev);
+		goto free_rx;
+	/* Header and payload: without indirect descriptors that takes two. */
+	if (virtqueue_get_vring_size(dev->vqs[VQ_TX]) < 2) {
+		dev_err(&dev->vdev->dev, "the transmit queue has one entry, two are needed\n");
+		err = -EINVAL;
+		goto del_vqs;
+	}
+	return 0;
+
+del_vqs:
+	dev->vdev->config->del_vqs(dev->vdev);
+free_rx:
+	glass_rx_free(dev);
 	return err;
 }
 
@@ -293,7 +309,7 @@ static int device_start(struct glass_device *dev)
  */
 static void device_stop(struct glass_device *dev)
 {
-	bool started;
+	bool started, was_in_use;
 
 	mutex_lock(&dev->event_lock);
 	started = dev->started;
@@ -304,7 +320,7 @@ static void device_stop(struct glass_device *dev)
 		virtio_reset_device(dev->vdev);
 		return;
 	}
-	unpublish(dev);
+	was_in_use = unpublish(dev);
 	napi_disable(&dev->napi);
 	cancel_delayed_work_sync(&dev->retry);
 	virtio_reset_device(dev->vdev);
@@ -316,6 +332,8 @@ static void device_stop(struct glass_device *dev)
 	cancel_work_sync(&dev->event_work);
 	glass_rx_free(dev);
 
+	if (!was_in_use)
+		return;
 	glass_reset_all(&glass_virtio, GLASS_VSOCK_R_TRANSPORT_GONE);
 	trace_transport(GLASS_VSOCK_TRANSPORT_DOWN, dev->cid);
 }

@@ -23,6 +23,7 @@ struct glass_device {
 
 	spinlock_t tx_lock;
 	struct sk_buff_head tx_pending;	/* tx_lock: the ring was full */
+	unsigned int tx_requests;	/* tx_lock: REQUESTs among the pending */
 	unsigned int tx_replies;	/* tx_lock: in the ring and pending */
 	bool tx_unkicked;		/* tx_lock: sent with more to follow */
 

@@ -11,7 +11,7 @@
 #include "virtio.h"
 
 #define TX_REPLIES_MAX	256U	/* beyond, receiving pauses */
-#define TX_PENDING_MAX	1024U	/* packets beyond the ring: no connect any more */
+#define TX_REQUESTS_MAX	1024U	/* that wait for the ring: no connect any more */
 
 /*
  * The header is one buffer, all of the payload a second one.  Nothing else is
@@ -45,6 +45,11 @@ static void write_header(struct sk_buff *skb)
 	const struct glass_vsock_hdr hdr = glass_packet_hdr(skb);
 
 	glass_hdr_encode(&hdr, skb->data - GLASS_HDR_LEN);
+}
+
+static bool is_request(struct sk_buff *skb)
+{
+	return GLASS_CB(skb)->op == GLASS_VSOCK_OP_REQUEST;
 }
 
 static bool is_credit_update(struct sk_buff *skb)
@@ -98,6 +103,7 @@ static void ring_push_pending(struct glass_device *dev)
 		}
 		glass_observe_tx(skb->sk, skb);
 		__skb_unlink(skb, &dev->tx_pending);
+		dev->tx_requests -= is_request(skb);
 		if (is_credit_update(skb))
 			glass_sk(skb->sk)->credit_pending = false;
 		dev->tx_unkicked = true;
@@ -166,6 +172,7 @@ static bool ring_send(struct glass_device *dev, struct sk_buff *skb, bool more)
 		atomic_add(skb->len, &glass_sk(skb->sk)->tx_unsent);
 
 	__skb_queue_tail(&dev->tx_pending, skb);
+	dev->tx_requests += is_request(skb);
 	ring_push_pending(dev);
 	if (skb_queue_empty(&dev->tx_pending))
 		return !more && ring_kick(dev);
@@ -184,8 +191,7 @@ static bool refused(const struct glass_device *dev, struct sk_buff *skb,
 	*err = 0;
 	if (is_credit_update(skb))
 		return glass_sk(skb->sk)->credit_pending;
-	if (GLASS_CB(skb)->op != GLASS_VSOCK_OP_REQUEST ||
-	    skb_queue_len(&dev->tx_pending) < TX_PENDING_MAX)
+	if (!is_request(skb) || dev->tx_requests < TX_REQUESTS_MAX)
 		return false;
 	*err = -ENOBUFS;
 	return true;
@@ -291,6 +297,7 @@ void glass_tx_free(struct glass_device *dev)
 		sent(skb);
 		glass_observe_drop(skb->sk, skb, GLASS_VSOCK_R_TRANSPORT_GONE);
 	}
+	dev->tx_requests = 0;
 	dev->tx_replies = 0;
 	dev->tx_unkicked = false;
 }

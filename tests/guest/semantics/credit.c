@@ -193,34 +193,45 @@ static void write_to(const char *path, const char *value)
 	close(fd);
 }
 
-static long charged(void)
+static long charged(const char *group)
 {
-	FILE *file = fopen("/sys/fs/cgroup/sender/memory.current", "re");
+	char path[80];
+	FILE *file;
 	long bytes;
 
+	snprintf(path, sizeof(path), "%s/memory.current", group);
+	file = fopen(path, "re");
 	NEED(file != NULL);
 	NEED(fscanf(file, "%ld", &bytes) == 1);
 	fclose(file);
 	return bytes;
 }
 
-/* Or a container could use up the memory of all. */
-static void memory(void)
+/* In a group of its own, from which nothing goes meanwhile. */
+static void charged_in(size_t chunk)
 {
 	const long size = 16 * 262144;
 	long before, sent = 0;
-	char pid[16];
+	char group[48], procs[80], pid[16];
 
-	mkdir("/sys/fs/cgroup/sender", 0755);
-	write_to("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	snprintf(group, sizeof(group), "/sys/fs/cgroup/sender.%d.%zu", getpid(), chunk);
+	NEED_OK(mkdir(group, 0755));
+	snprintf(procs, sizeof(procs), "%s/cgroup.procs", group);
 	snprintf(pid, sizeof(pid), "%d", getpid());
-	write_to("/sys/fs/cgroup/sender/cgroup.procs", pid);
-	before = charged();
-	for (int fd[2]; sent < size; sent += fill(fd[0], 65536))
+	write_to(procs, pid);
+	before = charged(group);
+	for (int fd[2]; sent < size; sent += fill(fd[0], chunk))
 		connected_pair(cid, fd);
 	CHECK_EQ(sent, size);
-	row("to the sender", charged() - before >= size ? "to the sender" : "to nobody",
-	    "what was sent and not read is charged");
+	row("to the sender", charged(group) - before >= size ? "to the sender" : "to nobody",
+	    "what was sent in %zu and not read is charged", chunk);
+}
+
+static void memory(void)
+{
+	write_to("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	charged_in(65536);
+	charged_in(1000);
 }
 
 const struct test credit_tests[] = {

@@ -274,6 +274,38 @@ static void random_messages(void)
 	CHECK(!failed);
 }
 
+static void *read_all(void *arg)
+{
+	int fd = *(int *)arg;
+	char byte;
+
+	while (recv(fd, &byte, 1, 0) > 0)
+		;
+	return NULL;
+}
+
+/*
+ * A sender that is short of credit asks again at each answer, while a reader on
+ * another processor has news for each: that must not nest.
+ */
+static void asked_while_read(void)
+{
+	pthread_t thread;
+	int fd[2];
+
+	pair(fd);
+	for (int i = 0; i < 100000; i++)
+		NEED(send(fd[0], "x", 1, 0) == 1);
+	NEED(!pthread_create(&thread, NULL, read_all, &fd[1]));
+	for (int i = 0; i < 20000; i++) {
+		send(fd[0], "x", 1, MSG_DONTWAIT);
+		if (send(fd[0], out, BUFFER, MSG_DONTWAIT) < 0)
+			CHECK_OUTCOME(-1, "EAGAIN");
+	}
+	close(fd[0]);
+	pthread_join(thread, NULL);
+}
+
 static void vectors(void)
 {
 	struct iovec parts[] = { { out, 3 }, { out + 3, 0 }, { out + 3, 40000 }, { out + 40003, 1 } };
@@ -417,6 +449,7 @@ const struct test message_tests[] = {
 	TEST("waits until it fits", waits_whole),
 	TEST("several senders", several_senders),
 	TEST("random messages", random_messages),
+	TEST("asked while it is read", asked_while_read, .deadline = 60),
 	TEST("vectors", vectors),
 	TEST("bad buffers", bad_buffers),
 	TEST("timeouts", timeouts),
