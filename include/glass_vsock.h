@@ -227,7 +227,9 @@ struct glass_vsock_info {
 
 	__u32 accept_queue;		/* listeners: waiting, and the limit */
 	__u32 accept_queue_max;
-	__u32 pad;
+
+	__u32 tx_window;		/* of tx_buf_alloc, what we use: no more
+					 * than our own buffer has */
 
 	__u64 tx_bytes;
 	__u64 rx_bytes;

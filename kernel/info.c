@@ -21,6 +21,7 @@ static void fill_credit(const struct glass_sock *gs,
 	info->tx_buf_alloc = READ_ONCE(c->peer_buf_alloc);
 	info->tx_fwd_cnt = READ_ONCE(c->peer_fwd_cnt);
 	info->tx_in_flight = glass_credit_in_flight(c);
+	info->tx_window = glass_credit_tx_window(c);
 	info->tx_free = glass_credit_tx_free(c);
 	info->tx_queued = sk_wmem_alloc_get(&gs->sk);
 }

@@ -129,7 +129,7 @@ static char *credit(const struct column *column, const void *row, bool json)
 	const struct socket *sock = row;
 
 	return is_in(sock, SOCKETS_CONNECTIONS) ?
-	       print("%" PRIu32 "/%" PRIu32, sock->info.tx_free, sock->info.tx_buf_alloc) : NULL;
+	       print("%" PRIu32 "/%" PRIu32, sock->info.tx_free, sock->info.tx_window) : NULL;
 }
 
 static char *accept_queue(const struct column *column, const void *row, bool json)
@@ -261,7 +261,7 @@ static const struct column columns[] = {
 	TEXT("CREDIT", credit, "TX_FREE/TX_WINDOW of a connection"),
 	AT("SEND_Q", info_u32, info.tx_queued,
 	   "memory of packets that the device still has, in bytes"),
-	AT("TX_WINDOW", info_u32, info.tx_buf_alloc, "bytes the peer buffers for this end"),
+	AT("TX_WINDOW", info_u32, info.tx_window, "bytes that may be in flight"),
 	AT("TX_FREE", info_u32, info.tx_free, "bytes this end may still send"),
 	AT("TX_IN_FLIGHT", info_u32, info.tx_in_flight,
 	   "bytes sent and not known to be read by the peer"),
