@@ -10,7 +10,7 @@ TLIBS	:= -lcunit -lpthread
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 # The tools' tests have their rules beside them; they add to TESTS.
-TESTS	:= $(addprefix $(T)/,unit fuzz_packet semantics module suspend trace observe stream with-peer interop)
+TESTS	:= $(addprefix $(T)/,unit fuzz_packet semantics module suspend trace observe stream timeout32 with-peer interop)
 -include tests/tools/tools-tests.mk
 
 TEST_LIB := $(addprefix $(T)/obj/lib/,run.o data.o vsock.o counters.o)
@@ -46,6 +46,11 @@ $(T)/suspend: LDFLAGS += -static
 
 $(T)/module $(T)/suspend $(T)/trace $(T)/stream: $(T)/%: $(T)/obj/guest/%.o $(TEST_LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(TLIBS)
+
+# The kernel takes other layouts from programs of 32 bits.
+$(T)/timeout32: tests/guest/timeout32.c
+	@mkdir -p $(@D)
+	$(CC) $(TFLAGS) -m32 -static -o $@ $<
 
 $(T)/with-peer: $(T)/obj/interop/with-peer.o $(PEER)
 	$(CC) -o $@ $^ $(TLIBS)

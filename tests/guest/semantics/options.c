@@ -2,6 +2,8 @@
 /* getsockopt() and setsockopt(). */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -180,11 +182,22 @@ static void generic(void)
 	    "setsockopt SO_ZEROCOPY");
 }
 
+static void program32(void)
+{
+	int status = system("build/tests/timeout32");
+
+	NEED(WIFEXITED(status));
+	row("right", WEXITSTATUS(status) ? "wrong" : "right", "connect timeout of a 32-bit program");
+	if (WEXITSTATUS(status))
+		fprintf(stderr, "timeout32.c:%d: not so\n", WEXITSTATUS(status));
+}
+
 const struct test option_tests[] = {
 	TEST("buffer defaults", buffer_defaults),
 	TEST("buffer clamping", buffer_clamping),
 	TEST("buffer of 1 TiB", buffer_huge),
 	TEST("connect timeout", connect_timeouts),
+	TEST("connect timeout, 32 bits", program32),
 	TEST("unsupported", unsupported),
 	TEST("lengths and addresses", lengths),
 	TEST("of every socket", generic),
