@@ -29,10 +29,15 @@
 /* 6.5: sendpage became MSG_SPLICE_PAGES. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
 #define GLASS_OPS_SENDPAGE(fn)	.sendpage = fn,
-#define GLASS_MSG_SPLICE_PAGES	0x8000000	/* free there, and never in the ABI */
 #else
 #define GLASS_OPS_SENDPAGE(fn)
+#endif
+
+/* Where the kernel does not know the flag a program could set it: copy. */
+#ifdef MSG_SPLICE_PAGES
 #define GLASS_MSG_SPLICE_PAGES	MSG_SPLICE_PAGES
+#else
+#define GLASS_MSG_SPLICE_PAGES	0
 #endif
 
 /* 6.6: the level and type of what is in the error queue. */

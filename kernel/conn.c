@@ -202,8 +202,10 @@ void glass_conn_cancel(struct sock *sk, int err, enum glass_vsock_reason reason)
 
 void glass_conn_fail(struct sock *sk, int err, enum glass_vsock_reason reason)
 {
+	/* Who polls without the lock must not see an end without its error. */
+	WRITE_ONCE(sk->sk_err, err);
+	smp_wmb();	/* pairs with socket_poll() */
 	glass_conn_cancel(sk, err, reason);
-	sk->sk_err = err;
 	sk_error_report(sk);
 }
 
@@ -219,6 +221,7 @@ int glass_conn_start(struct sock *sk)
 	gs->arrived = 0;
 	gs->peer_shutdown = 0;
 	gs->tx_wanted = 0;
+	gs->tx_asked = false;
 	gs->connect_started_ns = ktime_get_ns();
 	WRITE_ONCE(gs->connect_ns, 0);
 	glass_credit_init(&gs->credit, glass_rx_window(gs));
@@ -364,9 +367,25 @@ void glass_conn_send_credit(struct sock *sk)
 	send_control(sk, glass_conn_make(sk, GLASS_VSOCK_OP_CREDIT_UPDATE, 0));
 }
 
-void glass_conn_ask_credit(struct sock *sk)
+bool glass_conn_should_ask(const struct sock *sk, u32 len)
 {
-	send_control(sk, glass_conn_make(sk, GLASS_VSOCK_OP_CREDIT_REQUEST, 0));
+	const struct glass_credit *c = &glass_sk(sk)->credit;
+
+	if (len <= glass_credit_tx_free(c))
+		return false;
+	return sk->sk_type == SOCK_SEQPACKET || glass_credit_tx_capped(c);
+}
+
+void glass_conn_ask_credit(struct sock *sk, u32 len)
+{
+	struct glass_sock *gs = glass_sk(sk);
+	struct sk_buff *skb;
+
+	if (READ_ONCE(gs->tx_asked) || !glass_conn_should_ask(sk, len))
+		return;
+	skb = glass_conn_make(sk, GLASS_VSOCK_OP_CREDIT_REQUEST, 0);
+	WRITE_ONCE(gs->tx_asked, skb);
+	send_control(sk, skb);
 }
 
 void glass_conn_send_reset(struct sock *sk, enum glass_vsock_reason reason)

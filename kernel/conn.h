@@ -77,13 +77,26 @@ struct sk_buff *glass_conn_make_reset(struct sock *sk,
 
 /*
  * Make and send: a SHUTDOWN for @how (RCV_SHUTDOWN, SEND_SHUTDOWN), what was
- * read, the question what the peer has read, a reset.  Owned, or of a connection that nobody else can change; not
+ * read, a reset.  Owned, or of a connection that nobody else can change; not
  * with the spin lock.
  */
 void glass_conn_send_shutdown(struct sock *sk, int how);
 void glass_conn_send_credit(struct sock *sk);
-void glass_conn_ask_credit(struct sock *sk);
 void glass_conn_send_reset(struct sock *sk, enum glass_vsock_reason reason);
+
+/*
+ * Whether to ask the peer for credit for @len bytes: there is not enough, and
+ * it may not tell by itself, because it waits for a message to end, or does not
+ * know that our own buffer stops us before its own is full.  Any context.
+ */
+bool glass_conn_should_ask(const struct sock *sk, u32 len);
+
+/**
+ * glass_conn_ask_credit - ask, if glass_conn_should_ask()
+ *
+ * Not again before there is news.  Context as for the functions above.
+ */
+void glass_conn_ask_credit(struct sock *sk, u32 len);
 
 /*
  * The reader has taken all there was.  If the peer closed, so do we: it waits

@@ -76,6 +76,12 @@ static inline __u32 glass_credit_in_flight(const struct glass_credit *c)
 /* Bytes that may be in flight: the peer's buffer, but no more than our own. */
 __u32 glass_credit_tx_window(const struct glass_credit *c);
 
+/* Whether our own buffer is what bounds it. */
+static inline bool glass_credit_tx_capped(const struct glass_credit *c)
+{
+	return READ_ONCE(c->tx_max) < READ_ONCE(c->peer_buf_alloc);
+}
+
 /* Bytes we may send now. */
 __u32 glass_credit_tx_free(const struct glass_credit *c);
 

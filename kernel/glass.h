@@ -52,6 +52,7 @@ struct glass_sock {
 	/* A sender was refused: wake it when there is room. */
 	bool tx_waiting;
 	u32 tx_wanted;			/* owner: bytes at once, or 0 */
+	bool tx_asked;			/* for credit, with no news since */
 	u32 rx_messages;		/* owner: that can be read */
 
 	atomic_t tx_unsent;		/* bytes that the device has not taken */

@@ -32,7 +32,12 @@ static void set_buffer_size(struct sock *sk, u64 size)
 		return;
 	glass_credit_set_buf_alloc(&gs->credit, glass_rx_window(gs),
 				   sk->sk_type == SOCK_SEQPACKET);
-	if (sk->sk_state == GLASS_VSOCK_ESTABLISHED)
+	if (sk->sk_state != GLASS_VSOCK_ESTABLISHED)
+		return;
+	/* What is in flight may be too much now, and the peer not know of it. */
+	if (glass_conn_should_ask(sk, 1) && !READ_ONCE(gs->tx_asked))
+		glass_conn_ask_credit(sk, 1);
+	else
 		glass_conn_send_credit(sk);
 }
 

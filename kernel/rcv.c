@@ -220,8 +220,10 @@ static enum glass_vsock_reason credit_arrives(struct sock *sk,
 	trace_credit(sk, GLASS_VSOCK_TX, glass_credit_tx_free(c),
 		     glass_credit_in_flight(c), cb->buf_alloc, cb->fwd_cnt);
 	glass_write_space(sk);
-	glass_sk(sk)->tx_short = READ_ONCE(glass_sk(sk)->tx_wanted) >
-				 glass_credit_tx_free(c);
+	glass_sk(sk)->tx_short =
+		glass_conn_should_ask(sk, READ_ONCE(glass_sk(sk)->tx_wanted));
+	/* Set if it is asked at once; others who wait may ask again, too. */
+	WRITE_ONCE(glass_sk(sk)->tx_asked, glass_sk(sk)->tx_short);
 	return GLASS_VSOCK_R_NONE;
 }
 
@@ -324,6 +326,9 @@ static enum arrival packet_arrives(struct sock *sk, struct sk_buff *skb,
 	gs->last_activity = jiffies;
 	sk_mark_napi_id(sk, skb);
 	glass_observe_rx(sk, skb);
+	if (gs->tx_short)
+		*answer = GLASS_VSOCK_OP_CREDIT_REQUEST;
+	gs->tx_short = false;
 	if (harmless(cb->reason))
 		return ARRIVAL_DROP;
 	if (cb->reason) {
@@ -332,9 +337,6 @@ static enum arrival packet_arrives(struct sock *sk, struct sk_buff *skb,
 	}
 	gs->rx_bytes += cb->len;
 	gs->rx_packets += cb->op == GLASS_VSOCK_OP_RW;
-	if (gs->tx_short && cb->op != GLASS_VSOCK_OP_RST)
-		*answer = GLASS_VSOCK_OP_CREDIT_REQUEST;
-	gs->tx_short = false;
 	if (cb->op == GLASS_VSOCK_OP_CREDIT_REQUEST) {
 		if (credit_asked(gs, cb))
 			*answer = GLASS_VSOCK_OP_CREDIT_UPDATE;
@@ -394,7 +396,8 @@ static struct sk_buff *rcv_locked(struct sock *sk, struct sk_buff *skb)
 			break;
 		}
 		owed = packet_rcv(sk, skb);
-		if (owed)
+		/* Any packet tells our credit; a reset ends it all. */
+		if (answer == NOTHING || owed == GLASS_VSOCK_OP_RST)
 			answer = owed;
 		break;
 	case ARRIVAL_DROP:

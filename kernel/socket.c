@@ -343,6 +343,7 @@ static __poll_t socket_poll(struct file *file, struct socket *sock,
 
 	sock_poll_wait(file, sock, table);
 	state = READ_ONCE(sk->sk_state);
+	smp_rmb();	/* before sk_err: pairs with glass_conn_fail() */
 	peer = READ_ONCE(gs->peer_shutdown);
 	if (state == GLASS_VSOCK_LISTEN)
 		return glass_listen_has_child(sk) ? EPOLLIN | EPOLLRDNORM : 0;
@@ -493,8 +494,9 @@ static int socket_release(struct socket *sock)
 	if (!sk)
 		return 0;
 	lock_sock(sk);
-	close_socket(sk);
+	/* Before it lingers: what is unread would keep the end from coming. */
 	glass_rx_purge(sk);
+	close_socket(sk);
 	sock_orphan(sk);
 	sock->sk = NULL;
 	/* A connection that waits for its end is destroyed by that. */

@@ -100,18 +100,10 @@ static void stall_end(struct sock *sk, const struct stall *stall)
 		WRITE_ONCE(gs->stall_ns, 0);
 }
 
-/*
- * A message goes when all of it fits.  The peer tells of what is read by steps
- * of its own, and may wait with the last one for more data: ask.
- */
 static void refused(struct sock *sk, u32 len)
 {
-	struct glass_sock *gs = glass_sk(sk);
-	bool ask = !gs->tx_wanted && len > 1 && !device_queue_full(sk);
-
-	WRITE_ONCE(gs->tx_wanted, len);
-	if (ask)
-		glass_conn_ask_credit(sk);
+	WRITE_ONCE(glass_sk(sk)->tx_wanted, len);
+	glass_conn_ask_credit(sk, len);
 }
 
 static int sleep_for_room(struct sock *sk, u32 len, long *timeo)

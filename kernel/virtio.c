@@ -67,6 +67,13 @@ static void rx_enable_interrupt(struct glass_device *dev, int n)
 	}
 }
 
+static int poll_broken(struct glass_device *dev)
+{
+	schedule_work(&dev->event_work);
+	napi_complete(&dev->napi);
+	return 0;
+}
+
 static int glass_poll(struct napi_struct *napi, int budget)
 {
 	struct glass_device *dev = container_of(napi, struct glass_device, napi);
@@ -74,13 +81,13 @@ static int glass_poll(struct napi_struct *napi, int budget)
 	int n;
 
 	glass_count(napi_polls);
+	/* Nothing is taken from it once it is known; and a poll may find out. */
+	if (is_broken(dev))
+		return poll_broken(dev);
 	tx_again = glass_tx_poll(dev);
 	n = glass_rx_poll(dev, budget);
-	if (is_broken(dev)) {
-		schedule_work(&dev->event_work);
-		napi_complete(napi);
-		return 0;
-	}
+	if (is_broken(dev))
+		return poll_broken(dev);
 	if (n >= budget || tx_again)
 		return budget;
 	if (glass_rx_paused(dev))

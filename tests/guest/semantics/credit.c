@@ -61,6 +61,23 @@ static void own_bound(void)
 	CHECK(ready(fd[0], POLLOUT, 5000));
 }
 
+/* The peer has read all, sees room for much more, and knows of no reason to say so. */
+static void own_shrinks(void)
+{
+	static char buf[60000];
+	int fd[2];
+
+	pair_of(fd, 262144);
+	NEED(send(fd[0], buf, sizeof(buf), 0) == sizeof(buf));
+	NEED(recv(fd[1], buf, sizeof(buf), MSG_WAITALL) == sizeof(buf));
+	set_u64(fd[0], SO_VM_SOCKETS_BUFFER_SIZE, 4096);
+	CHECK(ready(fd[0], POLLOUT, 5000));
+	NEED(send(fd[0], buf, 4096, MSG_DONTWAIT) == 4096);
+	CHECK(!ready(fd[0], POLLOUT, 0));
+	NEED(recv(fd[1], buf, 4096, MSG_WAITALL) == 4096);
+	CHECK(ready(fd[0], POLLOUT, 5000));
+}
+
 static void one_byte_sends(void)
 {
 	stops_at(5000, 1);
@@ -237,6 +254,7 @@ static void memory(void)
 const struct test credit_tests[] = {
 	TEST("exactly the buffer", exactly),
 	TEST("no more than the own buffer", own_bound),
+	TEST("the own buffer shrinks", own_shrinks),
 	TEST("one byte a send", one_byte_sends),
 	TEST("SO_SNDTIMEO", snd_timeout),
 	TEST("a sender blocks", blocks),

@@ -129,6 +129,20 @@ static void large_sends(void)
 	to_host(3000001, 1 << 20);
 }
 
+/* This end's buffer is smaller than the host's, which does not know it. */
+static void small_buffer(void)
+{
+	size_t count = 1 << 20;
+	int fd = host(PEER_SINK);
+	uint64_t sum, want;
+
+	set_u64(fd, SO_VM_SOCKETS_BUFFER_SIZE, 8192);
+	NEED(send_all(fd, &count, sizeof(count)) == sizeof(count));
+	want = stream_send(fd, count, 65536, 9);
+	NEED(recv_all(fd, &sum, sizeof(sum)) == sizeof(sum));
+	CHECK(sum == want);
+}
+
 static void receives(void)
 {
 	from_host(2000, 1);
@@ -362,6 +376,7 @@ const struct test device_tests[] = {
 	TEST("large sends", large_sends, .deadline = 15),
 	TEST("an edge only for who waits", edge_when_done),
 	TEST("edges to the host", edges_to_host),
+	TEST("a small buffer of one's own", small_buffer),
 	TEST("receives", receives),
 	TEST("the host calls", calls),
 	TEST("the host calls a dead port", call_refused),

@@ -231,6 +231,38 @@ static void several_senders(void)
 	}
 }
 
+/*
+ * One that waits for much and one that waits for little: what is enough for the
+ * one makes nobody forget the other.
+ */
+static void large_and_small(void)
+{
+	for (int i = 0; i < 50; i++) {
+		struct job large = { .len = 250000, .count = 1, .kind = 1 };
+		struct job small = { .len = 60000, .count = 1, .kind = 2 };
+		pthread_t thread[2];
+		void *failed;
+		int fd[2];
+
+		pair(fd);
+		large.fd = small.fd = fd[0];
+		send_message(fd[0], 200000, 1, 0);
+		send_message(fd[0], 10000, 2, 0);
+		NEED(!pthread_create(&thread[0], NULL, send_many, &large));
+		NEED(!pthread_create(&thread[1], NULL, send_many, &small));
+		recv_message(fd[1], 200000, 1);
+		recv_message(fd[1], 10000, 2);
+		CHECK(NEED_OK(recv(fd[1], in, sizeof(in), 0)) + NEED_OK(recv(fd[1], in, sizeof(in), 0)) ==
+		      310000);
+		for (int n = 0; n < 2; n++) {
+			pthread_join(thread[n], &failed);
+			CHECK(!failed);
+		}
+		close(fd[0]);
+		close(fd[1]);
+	}
+}
+
 /* Random messages both ways at once, through small buffers. */
 static void *echo_messages(void *arg)
 {
@@ -448,6 +480,7 @@ const struct test message_tests[] = {
 	TEST("empty", empty),
 	TEST("waits until it fits", waits_whole),
 	TEST("several senders", several_senders),
+	TEST("a large and a small sender", large_and_small),
 	TEST("random messages", random_messages),
 	TEST("asked while it is read", asked_while_read, .deadline = 60),
 	TEST("vectors", vectors),
