@@ -180,6 +180,22 @@ static void waits_whole(void)
 	CHECK(ready(fd[0], POLLOUT, 0));
 }
 
+/* What is read last is too little to be told of, unless somebody asks. */
+static void the_last_bytes(void)
+{
+	int fd[2];
+
+	pair(fd);
+	send_message(fd[0], 200000, 1, 0);
+	send_message(fd[0], 10000, 2, 0);
+	CHECK_OUTCOME(send(fd[0], out, 255000, MSG_DONTWAIT), "EAGAIN");
+	recv_message(fd[1], 200000, 1);
+	CHECK(!ready(fd[0], POLLOUT, 0));
+	recv_message(fd[1], 10000, 2);
+	CHECK(ready(fd[0], POLLOUT, 5000));
+	send_message(fd[0], 255000, 3, MSG_DONTWAIT);
+}
+
 struct job {
 	int fd;
 	unsigned int len, count, kind;
@@ -479,6 +495,7 @@ const struct test message_tests[] = {
 	TEST("too long", too_long),
 	TEST("empty", empty),
 	TEST("waits until it fits", waits_whole),
+	TEST("the last bytes", the_last_bytes),
 	TEST("several senders", several_senders),
 	TEST("a large and a small sender", large_and_small),
 	TEST("random messages", random_messages),
