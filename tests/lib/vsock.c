@@ -243,3 +243,8 @@ double seconds(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
+
+bool waited(double begin, double seconds_asked)
+{
+	return seconds() - begin >= seconds_asked / 2;
+}

@@ -46,5 +46,10 @@ size_t fill(int fd, size_t chunk);
 size_t drain(int fd);
 
 double seconds(void);		/* monotonic */
+/*
+ * Whether it waited since BEGIN, and did not return at once.  Not for how long:
+ * the ticks of a guest whose processor was away catch up, and timers are early.
+ */
+bool waited(double begin, double seconds_asked);
 
 #endif
