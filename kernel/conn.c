@@ -204,7 +204,7 @@ void glass_conn_fail(struct sock *sk, int err, enum glass_vsock_reason reason)
 {
 	/* Who polls without the lock must not see an end without its error. */
 	WRITE_ONCE(sk->sk_err, err);
-	smp_wmb();	/* pairs with socket_poll() */
+	smp_wmb();	/* pairs with glass_socket_poll() */
 	glass_conn_cancel(sk, err, reason);
 	sk_error_report(sk);
 }

@@ -3,12 +3,8 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/compat.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
-#include <linux/sockios.h>
-
-#include <asm/ioctls.h>
 
 #include "compat.h"
 #include "conn.h"
@@ -303,69 +299,6 @@ static int socket_accept(struct socket *sock, struct socket *newsock,
 	return err;
 }
 
-/* Poll */
-
-/* A message is enough; of a stream as much as SO_RCVLOWAT says. */
-static bool poll_readable(const struct sock *sk)
-{
-	return glass_rx_readable(sk) && !(sk->sk_shutdown & RCV_SHUTDOWN) &&
-	       (sk->sk_type == SOCK_SEQPACKET ||
-		glass_credit_rx_queued(&glass_sk(sk)->credit) >=
-		glass_stream_rcvlowat(sk));
-}
-
-static __poll_t poll_connected(struct sock *sk)
-{
-	__poll_t mask = 0;
-
-	if (poll_readable(sk))
-		mask |= EPOLLIN | EPOLLRDNORM;
-	if (READ_ONCE(sk->sk_state) != GLASS_VSOCK_ESTABLISHED ||
-	    sk->sk_shutdown & SEND_SHUTDOWN)
-		return mask;
-	if (!glass_tx_writable(sk)) {
-		/* Whoever makes room after this call wakes us. */
-		sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
-		glass_tx_wants_room(glass_sk(sk));
-		if (!glass_tx_writable(sk))
-			return mask;
-	}
-	return mask | EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
-}
-
-static __poll_t socket_poll(struct file *file, struct socket *sock,
-			    poll_table *table)
-{
-	struct sock *sk = sock->sk;
-	struct glass_sock *gs = glass_sk(sk);
-	u8 state, peer;
-	__poll_t mask;
-
-	sock_poll_wait(file, sock, table);
-	state = READ_ONCE(sk->sk_state);
-	smp_rmb();	/* before sk_err: pairs with glass_conn_fail() */
-	peer = READ_ONCE(gs->peer_shutdown);
-	if (state == GLASS_VSOCK_LISTEN)
-		return glass_listen_has_child(sk) ? EPOLLIN | EPOLLRDNORM : 0;
-
-	mask = poll_connected(sk);
-	if (!skb_queue_empty_lockless(&sk->sk_error_queue))
-		mask |= EPOLLERR;
-	if (sk->sk_err)
-		mask |= EPOLLERR | EPOLLIN | EPOLLRDNORM;
-	if (sk->sk_shutdown & RCV_SHUTDOWN || peer & SEND_SHUTDOWN)
-		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
-	if (sk->sk_shutdown == SHUTDOWN_MASK ||
-	    (sk->sk_shutdown & SEND_SHUTDOWN && peer & SEND_SHUTDOWN) ||
-	    sock_flag(sk, SOCK_DONE))
-		mask |= EPOLLHUP;
-	/* Nothing to wait for: a send fails at once. */
-	if (state == GLASS_VSOCK_CLOSED || peer & RCV_SHUTDOWN ||
-	    sk->sk_shutdown & SEND_SHUTDOWN)
-		mask |= EPOLLOUT | EPOLLWRNORM;
-	return mask;
-}
-
 /* The rest */
 
 static int socket_shutdown(struct socket *sock, int how)
@@ -394,53 +327,6 @@ static int socket_shutdown(struct socket *sock, int how)
 	release_sock(sk);
 	return err;
 }
-
-static int local_cid_ioctl(unsigned int cmd, unsigned long arg)
-{
-	u32 cid = glass_virtio_cid();
-
-	if (cmd != IOCTL_VM_SOCKETS_GET_LOCAL_CID)
-		return -ENOIOCTLCMD;
-	if (cid == VMADDR_CID_ANY)
-		cid = VMADDR_CID_LOCAL;
-	return put_user(cid, (u32 __user *)arg);
-}
-
-/* Bytes to be read, and bytes that the carrier has not handed over yet. */
-static int queue_ioctl(struct sock *sk, unsigned int cmd, int __user *arg)
-{
-	struct glass_sock *gs = glass_sk(sk);
-	u32 bytes;
-
-	/* As stock says it: there is no carrier before the first connect(). */
-	if (!READ_ONCE(gs->transport))
-		return -EOPNOTSUPP;
-	if (READ_ONCE(sk->sk_state) == GLASS_VSOCK_LISTEN)
-		return -EINVAL;
-	bytes = cmd == SIOCINQ ? glass_rx_bytes(sk) :
-				 atomic_read(&gs->tx_unsent);
-	return put_user(min_t(u32, bytes, INT_MAX), arg);
-}
-
-static int socket_ioctl(struct socket *sock, unsigned int cmd,
-			unsigned long arg)
-{
-	switch (cmd) {
-	case SIOCINQ:
-	case SIOCOUTQ:
-		return queue_ioctl(sock->sk, cmd, (int __user *)arg);
-	default:
-		return local_cid_ioctl(cmd, arg);
-	}
-}
-
-#ifdef CONFIG_COMPAT
-static int socket_compat_ioctl(struct socket *sock, unsigned int cmd,
-			       unsigned long arg)
-{
-	return socket_ioctl(sock, cmd, (unsigned long)compat_ptr(arg));
-}
-#endif
 
 /* The kernel tells of the last packet before it gives its last byte back. */
 static bool tx_drained(const struct sock *sk)
@@ -509,7 +395,7 @@ static int socket_release(struct socket *sock)
 }
 
 #ifdef CONFIG_COMPAT
-#define OPS_COMPAT	.compat_ioctl = socket_compat_ioctl,
+#define OPS_COMPAT	.compat_ioctl = glass_socket_compat_ioctl,
 #else
 #define OPS_COMPAT
 #endif
@@ -524,8 +410,8 @@ static int socket_release(struct socket *sock)
 	.socketpair = sock_no_socketpair,				\
 	.accept = socket_accept,					\
 	.getname = socket_getname,					\
-	.poll = socket_poll,						\
-	.ioctl = socket_ioctl,						\
+	.poll = glass_socket_poll,					\
+	.ioctl = glass_socket_ioctl,					\
 	OPS_COMPAT							\
 	.listen = socket_listen,					\
 	.shutdown = socket_shutdown,					\
@@ -626,7 +512,7 @@ static const struct net_proto_family glass_family = {
 
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	return local_cid_ioctl(cmd, arg);
+	return glass_local_cid_ioctl(cmd, arg);
 }
 
 static const struct file_operations device_fops = {

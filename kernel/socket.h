@@ -23,6 +23,21 @@ int glass_setsockopt(struct socket *sock, int level, int optname,
 int glass_getsockopt(struct socket *sock, int level, int optname,
 		     char __user *optval, int __user *optlen);
 
+/* For struct proto_ops.  Takes no lock; may sleep. */
+__poll_t glass_socket_poll(struct file *file, struct socket *sock,
+			   poll_table *table);
+
+/*
+ * For struct proto_ops: bytes in the queues, and the CID, which /dev/vsock has,
+ * too.  Process context.  -EFAULT; -EOPNOTSUPP, -EINVAL of a socket that has no
+ * queues; -ENOIOCTLCMD.
+ */
+int glass_socket_ioctl(struct socket *sock, unsigned int cmd,
+		       unsigned long arg);
+int glass_socket_compat_ioctl(struct socket *sock, unsigned int cmd,
+			      unsigned long arg);
+int glass_local_cid_ioctl(unsigned int cmd, unsigned long arg);
+
 /* The options of a fresh socket. */
 void glass_default_options(struct glass_sock *gs);
 
