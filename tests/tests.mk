@@ -10,7 +10,8 @@ TLIBS	:= -lcunit -lpthread
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 # The tools' tests have their rules beside them; they add to TESTS.
-TESTS	:= $(addprefix $(T)/,unit fuzz_packet semantics module suspend trace observe stream timeout32 with-peer interop)
+TESTS	:= $(addprefix $(T)/,unit fuzz_packet semantics module suspend trace observe stream timeout32 with-peer \
+	interop programs)
 -include tests/tools/tools-tests.mk
 
 TEST_LIB := $(addprefix $(T)/obj/lib/,run.o data.o vsock.o counters.o)
@@ -56,6 +57,9 @@ $(T)/with-peer: $(T)/obj/interop/with-peer.o $(PEER)
 	$(CC) -o $@ $^ $(TLIBS)
 
 $(T)/interop: $(addprefix $(T)/obj/interop/,interop.o guest.o) $(PEER) $(T)/obj/lib/run.o
+	$(CC) -o $@ $^ $(TLIBS)
+
+$(T)/programs: $(T)/obj/interop/programs.o $(T)/obj/lib/run.o
 	$(CC) -o $@ $^ $(TLIBS)
 
 # Pure code of the driver, in user space.
