@@ -46,6 +46,7 @@ static void run_script(void)
 static const struct test program_tests[] = {
 	TEST("socat-seqpacket", run_script),
 	TEST("python-seqpacket", run_script),
+	TEST("nbdkit", run_script),
 	{ .name = NULL },
 };
 
