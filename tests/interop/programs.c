@@ -47,6 +47,7 @@ static const struct test program_tests[] = {
 	TEST("socat-seqpacket", run_script),
 	TEST("python-seqpacket", run_script),
 	TEST("nbdkit", run_script),
+	TEST("systemd-socket-activate", run_script),
 	{ .name = NULL },
 };
 
