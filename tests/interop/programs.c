@@ -48,6 +48,7 @@ static const struct test program_tests[] = {
 	TEST("python-seqpacket", run_script),
 	TEST("nbdkit", run_script),
 	TEST("systemd-socket-activate", run_script),
+	TEST("qemu-ga", run_script),
 	{ .name = NULL },
 };
 

@@ -25,6 +25,11 @@ call_from_host() {
 	printf "$port" >&9
 }
 
+hang_up() {
+	# shellcheck disable=SC2154 # bash assigns it
+	kill "$call_PID"
+}
+
 # shellcheck disable=SC2317 # the trap reaches it
 end_jobs() {
 	local pids
