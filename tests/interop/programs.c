@@ -49,6 +49,7 @@ static const struct test program_tests[] = {
 	TEST("nbdkit", run_script),
 	TEST("systemd-socket-activate", run_script),
 	TEST("qemu-ga", run_script),
+	TEST("ss", run_script),
 	{ .name = NULL },
 };
 
