@@ -50,6 +50,7 @@ static const struct test program_tests[] = {
 	TEST("systemd-socket-activate", run_script),
 	TEST("qemu-ga", run_script),
 	TEST("ss", run_script),
+	TEST("tcpdump", run_script),
 	{ .name = NULL },
 };
 
