@@ -49,31 +49,78 @@ static bool timer_expired(struct sock *sk)
 	return true;
 }
 
+static bool short_of_credit(const struct glass_sock *gs)
+{
+	return gs->sk.sk_state == GLASS_VSOCK_ESTABLISHED &&
+	       !(gs->sk.sk_shutdown & SEND_SHUTDOWN) &&
+	       !(gs->peer_shutdown & RCV_SHUTDOWN) &&
+	       READ_ONCE(gs->tx_wanted) > glass_credit_tx_free(&gs->credit);
+}
+
+/* Returns the question, to be sent.  Locked. */
+static struct sk_buff *probe_expired(struct sock *sk)
+{
+	struct glass_sock *gs = glass_sk(sk);
+
+	if (timer_pending(&sk->sk_timer))
+		return NULL;
+	gs->timer = NO_TIMER;
+	if (!short_of_credit(gs))
+		return NULL;
+	trace_timeout(sk, GLASS_VSOCK_TIMER_CREDIT_PROBE,
+		      jiffies64_to_nsecs(gs->timer_set_for));
+	arm_timer(sk, GLASS_VSOCK_TIMER_CREDIT_PROBE,
+		  min_t(unsigned long, 2 * gs->timer_set_for, GLASS_PROBE_MAX));
+	return glass_conn_make(sk, GLASS_VSOCK_OP_CREDIT_REQUEST, 0);
+}
+
+void glass_conn_probe_credit(struct sock *sk)
+{
+	struct glass_sock *gs = glass_sk(sk);
+
+	if (gs->timer == NO_TIMER && short_of_credit(gs))
+		arm_timer(sk, GLASS_VSOCK_TIMER_CREDIT_PROBE, GLASS_PROBE_MIN);
+}
+
+/* Returns what is to be sent.  The spin lock is held, and nobody owns it. */
+static struct sk_buff *timer_rcv(struct sock *sk)
+{
+	if (glass_sk(sk)->timer == GLASS_VSOCK_TIMER_CREDIT_PROBE)
+		return probe_expired(sk);
+	return timer_expired(sk) ?
+	       glass_conn_make_reset(sk, GLASS_VSOCK_R_CLOSE_TIMEOUT) : NULL;
+}
+
+/* A process owns the socket.  glass_release_cb() may not send. */
+static void timer_defer(struct sock *sk)
+{
+	struct glass_sock *gs = glass_sk(sk);
+
+	if (gs->timer == GLASS_VSOCK_TIMER_CONNECT)
+		gs->timer_deferred = true;
+	else if (timer_pending(&sk->sk_timer))
+		return;
+	else if (gs->timer == GLASS_VSOCK_TIMER_CREDIT_PROBE)
+		sk_reset_timer(sk, &sk->sk_timer, jiffies + GLASS_PROBE_MIN);
+	else if (gs->timer == GLASS_VSOCK_TIMER_CLOSE)
+		/* Nobody owns a closed socket for long. */
+		sk_reset_timer(sk, &sk->sk_timer, jiffies + 1);
+}
+
 static void conn_timer(struct timer_list *t)
 {
 	struct sock *sk = glass_from_timer(sk, t, sk_timer);
-	struct glass_sock *gs = glass_sk(sk);
-	struct sk_buff *reset = NULL;
+	struct sk_buff *skb = NULL;
 
 	bh_lock_sock(sk);
-	if (!sock_owned_by_user(sk)) {
-		if (timer_expired(sk))
-			reset = glass_conn_make_reset(sk,
-					GLASS_VSOCK_R_CLOSE_TIMEOUT);
-	} else if (gs->timer == GLASS_VSOCK_TIMER_CONNECT) {
-		gs->timer_deferred = true;
-	} else if (gs->timer == GLASS_VSOCK_TIMER_CLOSE &&
-		   !timer_pending(&sk->sk_timer)) {
-		/*
-		 * glass_release_cb() may not send, and nobody owns a closed
-		 * socket for long.
-		 */
-		sk_reset_timer(sk, &sk->sk_timer, jiffies + 1);
-	}
+	if (sock_owned_by_user(sk))
+		timer_defer(sk);
+	else
+		skb = timer_rcv(sk);
 	bh_unlock_sock(sk);
 
-	if (reset)
-		gs->transport->send(sk, reset, false);
+	if (skb)
+		glass_sk(sk)->transport->send(sk, skb, false);
 	sock_put(sk);
 }
 

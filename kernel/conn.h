@@ -16,6 +16,10 @@
 /* How long a closed connection waits for the peer's reset, as stock does. */
 #define GLASS_CLOSE_TIMEOUT	(8 * HZ)
 
+/* How often a sender asks for credit, backed off. */
+#define GLASS_PROBE_MIN		(HZ / 5)
+#define GLASS_PROBE_MAX		(8 * HZ)
+
 /* Make the connection part of a new socket.  Nobody else knows it yet. */
 void glass_conn_init(struct glass_sock *gs);
 
@@ -97,6 +101,12 @@ bool glass_conn_should_ask(const struct sock *sk, u32 len);
  * Not again before there is news.  Context as for the functions above.
  */
 void glass_conn_ask_credit(struct sock *sk, u32 len);
+
+/*
+ * While what a sender was refused is not granted, ask for it again and again:
+ * news may have been lost, or a peer be slow to tell.  Owned.
+ */
+void glass_conn_probe_credit(struct sock *sk);
 
 /*
  * The reader has taken all there was.  If the peer closed, so do we: it waits

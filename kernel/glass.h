@@ -125,7 +125,7 @@ struct glass_cb {
 	u8 op;
 	u8 type;
 	u8 reason;	/* enum glass_vsock_reason: the rule it broke */
-	bool reply;	/* answers a packet: such are bounded */
+	u8 reply;	/* answers a packet, which may be one: how deep */
 	bool packed;	/* parts of messages, for queue.c to tell apart */
 };
 

@@ -32,6 +32,7 @@ static void set_buffer_size(struct sock *sk, u64 size)
 		return;
 	glass_credit_set_buf_alloc(&gs->credit, glass_rx_window(gs),
 				   sk->sk_type == SOCK_SEQPACKET);
+	glass_write_space(sk);
 	if (sk->sk_state != GLASS_VSOCK_ESTABLISHED)
 		return;
 	/* What is in flight may be too much now, and the peer not know of it. */

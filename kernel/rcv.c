@@ -23,6 +23,9 @@
 
 #define ARRIVED_SHUTDOWN_SHIFT	1
 
+/* Answers deep, no more credit is asked for: a sender or its timer will. */
+#define ASK_DEPTH_MAX		3
+
 static_assert(GLASS_ARRIVED_SHUTDOWN_RCV ==
 	      GLASS_SHUTDOWN_RCV << ARRIVED_SHUTDOWN_SHIFT);
 static_assert(GLASS_SHUTDOWN_RCV == RCV_SHUTDOWN &&
@@ -220,7 +223,8 @@ static enum glass_vsock_reason credit_arrives(struct sock *sk,
 	trace_credit(sk, GLASS_VSOCK_TX, glass_credit_tx_free(c),
 		     glass_credit_in_flight(c), cb->buf_alloc, cb->fwd_cnt);
 	glass_write_space(sk);
-	glass_sk(sk)->tx_short =
+	/* In local delivery each question is asked from within an answer. */
+	glass_sk(sk)->tx_short = cb->reply < ASK_DEPTH_MAX &&
 		glass_conn_should_ask(sk, READ_ONCE(glass_sk(sk)->tx_wanted));
 	/* Set if it is asked at once; others who wait may ask again, too. */
 	WRITE_ONCE(glass_sk(sk)->tx_asked, glass_sk(sk)->tx_short);
@@ -338,7 +342,8 @@ static enum arrival packet_arrives(struct sock *sk, struct sk_buff *skb,
 	gs->rx_bytes += cb->len;
 	gs->rx_packets += cb->op == GLASS_VSOCK_OP_RW;
 	if (cb->op == GLASS_VSOCK_OP_CREDIT_REQUEST) {
-		if (credit_asked(gs, cb))
+		/* Our own question says what the answer would. */
+		if (*answer == NOTHING && credit_asked(gs, cb))
 			*answer = GLASS_VSOCK_OP_CREDIT_UPDATE;
 		return ARRIVAL_DONE;
 	}
@@ -387,6 +392,8 @@ static bool is_for(const struct glass_sock *gs, const struct glass_cb *cb)
 /* Returns the answer to the packet, to be sent after unlocking, or NULL. */
 static struct sk_buff *rcv_locked(struct sock *sk, struct sk_buff *skb)
 {
+	u8 depth = GLASS_CB(skb)->reply;
+	struct sk_buff *reply;
 	u8 answer, owed;
 
 	switch (packet_arrives(sk, skb, &answer)) {
@@ -407,7 +414,12 @@ static struct sk_buff *rcv_locked(struct sock *sk, struct sk_buff *skb)
 		consume_skb(skb);
 		break;
 	}
-	return make_answer(sk, answer);
+	reply = make_answer(sk, answer);
+	if (reply)
+		GLASS_CB(reply)->reply = depth + 1;
+	else if (answer == GLASS_VSOCK_OP_CREDIT_REQUEST)
+		WRITE_ONCE(glass_sk(sk)->tx_asked, false);
+	return reply;
 }
 
 /* False, and nothing done, if the packet does not belong to the socket. */

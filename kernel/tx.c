@@ -49,10 +49,13 @@ bool glass_tx_broken(const struct sock *sk)
 
 int glass_tx_error(struct sock *sk)
 {
+	int err;
+
 	if (!glass_tx_broken(sk))
 		return 0;
-	if (sk->sk_err)
-		return sock_error(sk);
+	err = sock_error(sk);
+	if (err)
+		return err;
 	if (sk->sk_shutdown & SEND_SHUTDOWN || sock_flag(sk, SOCK_DONE) ||
 	    glass_sk(sk)->peer_shutdown & RCV_SHUTDOWN)
 		return -EPIPE;
@@ -104,6 +107,7 @@ static void refused(struct sock *sk, u32 len)
 {
 	WRITE_ONCE(glass_sk(sk)->tx_wanted, len);
 	glass_conn_ask_credit(sk, len);
+	glass_conn_probe_credit(sk);
 }
 
 static int sleep_for_room(struct sock *sk, u32 len, long *timeo)

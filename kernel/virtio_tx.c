@@ -74,7 +74,7 @@ static void ring_reclaim(struct glass_device *dev, struct sk_buff_head *done)
 
 	while ((skb = virtqueue_get_buf(dev->vqs[VQ_TX], &len))) {
 		WRITE_ONCE(dev->tx_replies,
-			   dev->tx_replies - GLASS_CB(skb)->reply);
+			   dev->tx_replies - !!GLASS_CB(skb)->reply);
 		__skb_queue_tail(done, skb);
 	}
 	if (congested && !glass_tx_congested(dev))
@@ -167,7 +167,7 @@ static bool ring_send(struct glass_device *dev, struct sk_buff *skb, bool more)
 {
 	if (is_credit_update(skb))
 		glass_sk(skb->sk)->credit_pending = true;
-	WRITE_ONCE(dev->tx_replies, dev->tx_replies + GLASS_CB(skb)->reply);
+	WRITE_ONCE(dev->tx_replies, dev->tx_replies + !!GLASS_CB(skb)->reply);
 	if (skb->sk && skb->len)
 		atomic_add(skb->len, &glass_sk(skb->sk)->tx_unsent);
 

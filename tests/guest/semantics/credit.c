@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "counters.h"
 #include "data.h"
 #include "semantics.h"
 #include "vsock.h"
@@ -76,6 +77,30 @@ static void own_shrinks(void)
 	CHECK(!ready(fd[0], POLLOUT, 0));
 	NEED(recv(fd[1], buf, 4096, MSG_WAITALL) == 4096);
 	CHECK(ready(fd[0], POLLOUT, 5000));
+}
+
+/* A sender that waits asks, at 0.2 s and 0.6 s, and no more when it need not wait. */
+static void probes(void)
+{
+	struct counters before, after;
+	int fd[2];
+
+	pair_of(fd, 5000);
+	CHECK_EQ(fill(fd[0], 5000), 5000);
+	set_timeout(fd[0], SOL_SOCKET, SO_SNDTIMEO, 1000);
+	counters_read(&before);
+	CHECK_OUTCOME(send(fd[0], "x", 1, 0), "EAGAIN");
+	counters_read(&after);
+	CHECK(counters_diff(&before, &after, "tx_credit_request") >= 1);
+	CHECK(counters_diff(&before, &after, "tx_credit_request") <= 3);
+	CHECK_EQ(drain(fd[1]), 5000);
+	NEED(send(fd[0], "x", 1, 0) == 1);
+	set_timeout(fd[1], SOL_SOCKET, SO_RCVTIMEO, 1700);
+	NEED(recv(fd[1], &(char){ 0 }, 1, 0) == 1);
+	counters_read(&before);
+	CHECK_OUTCOME(recv(fd[1], &(char){ 0 }, 1, 0), "EAGAIN");
+	counters_read(&after);
+	CHECK_EQ(counters_diff(&before, &after, "tx_credit_request"), 0);
 }
 
 static void one_byte_sends(void)
@@ -255,6 +280,7 @@ const struct test credit_tests[] = {
 	TEST("exactly the buffer", exactly),
 	TEST("no more than the own buffer", own_bound),
 	TEST("the own buffer shrinks", own_shrinks),
+	TEST("a sender asks again", probes),
 	TEST("one byte a send", one_byte_sends),
 	TEST("SO_SNDTIMEO", snd_timeout),
 	TEST("a sender blocks", blocks),
