@@ -56,6 +56,7 @@ check: deps ## all tests, on all kernels
 
 check-full: deps ## longer tests, beyond those of check: Linux's own vsock tests with every stock peer
 	@$(MAKE) --no-print-directory modules KERNEL=all
+	@$(MAKE) --no-print-directory $(T)/side
 	@KERNELS='$(or $(KERNELS),all)' tests/run conformance-full
 
 conformance-doc: ## write what the last runs of Linux's own tests brought into docs/conformance.md

@@ -11,7 +11,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 # The tools' tests have their rules beside them; they add to TESTS.
 TESTS	:= $(addprefix $(T)/,unit fuzz_packet semantics module suspend trace observe stream timeout32 with-peer \
-	interop programs)
+	interop programs side)
 -include tests/tools/tools-tests.mk
 
 TEST_LIB := $(addprefix $(T)/obj/lib/,run.o data.o vsock.o counters.o)
@@ -28,8 +28,8 @@ check-unit: $(T)/unit $(T)/fuzz_packet $(T)/tools_host
 check-guest check-interop check-tools: check-%: modules tools tests
 	tests/run $*
 
-# Its programs come from elsewhere; its scripts build them.
-check-conformance: check-%: modules
+# The other programs come from elsewhere; its scripts build them.
+check-conformance: check-%: modules $(T)/side
 	tests/run $*
 
 $(T)/obj/%.o: tests/%.c
@@ -61,6 +61,11 @@ $(T)/interop: $(addprefix $(T)/obj/interop/,interop.o guest.o) $(PEER) $(T)/obj/
 
 $(T)/programs: $(T)/obj/interop/programs.o $(T)/obj/lib/run.o
 	$(CC) -o $@ $^ $(TLIBS)
+
+# It runs where a program that has to be linked first starts in seconds.
+$(T)/side: tests/conformance/side.c
+	@mkdir -p $(@D)
+	$(CC) $(TFLAGS) -static -o $@ $<
 
 # Pure code of the driver, in user space.
 PURE	:= kernel/packet.c kernel/credit.c
