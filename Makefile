@@ -26,7 +26,7 @@ all: modules tools ## the module for the default kernel, the BPF programs and th
 -include tests/tests.mk
 
 help: ## this list
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 deps: ## install every package needed, without questions
 	@scripts/deps
@@ -54,7 +54,7 @@ check: deps ## all tests, on all kernels
 	@$(MAKE) --no-print-directory tools tests
 	@tests/run
 
-check-full: deps ## longer tests, beyond those of check: Linux's own vsock tests with every stock peer
+check-full: deps ## longer tests, beyond those of check: Linux's own vsock tests with more stock peers
 	@$(MAKE) --no-print-directory modules KERNEL=all
 	@$(MAKE) --no-print-directory $(T)/side
 	@KERNELS='$(or $(KERNELS),all)' tests/run conformance-full

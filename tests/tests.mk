@@ -29,7 +29,7 @@ check-guest check-interop check-tools: check-%: modules tools tests
 	tests/run $*
 
 # The other programs come from elsewhere; its scripts build them.
-check-conformance: check-%: modules $(T)/side
+check-conformance: check-%: modules $(T)/side ## Linux's own tests: KERNEL= PEERS='local 6.12 vhost' STOCK=1
 	tests/run $*
 
 $(T)/obj/%.o: tests/%.c
