@@ -47,7 +47,6 @@ struct glass_sock {
 	/* Written under the spin lock, when a packet arrives: rcv.c. */
 	u8 arrived;			/* GLASS_ARRIVED_... */
 	bool credit_asked;		/* while we had none to give */
-	bool tx_short;			/* to be asked for more credit */
 
 	/* A sender was refused: wake it when there is room. */
 	bool tx_waiting;
@@ -166,5 +165,8 @@ static inline u8 glass_wire_type(const struct sock *sk)
  * not set.  NULL, counted, if memory is short.
  */
 struct sk_buff *glass_control_alloc(gfp_t gfp);
+
+/* The same with room for @linear bytes of payload behind the header. */
+struct sk_buff *glass_packet_alloc(u32 linear, gfp_t gfp);
 
 #endif /* GLASS_H */

@@ -38,7 +38,7 @@ static struct sk_buff *packet_for(struct glass_tx *tx, struct page *page,
 
 	if (skb && takes(tx, skb, page, offset, len))
 		return skb;
-	skb = glass_tx_alloc(tx->sk, 0);
+	skb = glass_control_alloc(tx->sk->sk_allocation);
 	if (!skb)
 		return NULL;
 	if (tx->uarg)

@@ -203,13 +203,16 @@ enum arrival {
 	ARRIVAL_RCV,		/* packet_rcv() goes on */
 };
 
+/* *@answer is set if more is to be asked for. */
 static enum glass_vsock_reason credit_arrives(struct sock *sk,
-					      const struct glass_cb *cb)
+					      const struct glass_cb *cb,
+					      u8 *answer)
 {
 	struct glass_credit *c = &glass_sk(sk)->credit;
 	u32 buf_alloc = c->peer_buf_alloc;
 	u32 fwd_cnt = c->peer_fwd_cnt;
 	enum glass_vsock_reason reason;
+	bool ask;
 
 	if (cb->buf_alloc == buf_alloc && cb->fwd_cnt == fwd_cnt)
 		return GLASS_VSOCK_R_NONE;
@@ -224,10 +227,12 @@ static enum glass_vsock_reason credit_arrives(struct sock *sk,
 		     glass_credit_in_flight(c), cb->buf_alloc, cb->fwd_cnt);
 	glass_write_space(sk);
 	/* In local delivery each question is asked from within an answer. */
-	glass_sk(sk)->tx_short = cb->reply < ASK_DEPTH_MAX &&
-		glass_conn_should_ask(sk, READ_ONCE(glass_sk(sk)->tx_wanted));
+	ask = cb->reply < ASK_DEPTH_MAX &&
+	      glass_conn_should_ask(sk, READ_ONCE(glass_sk(sk)->tx_wanted));
 	/* Set if it is asked at once; others who wait may ask again, too. */
-	WRITE_ONCE(glass_sk(sk)->tx_asked, glass_sk(sk)->tx_short);
+	WRITE_ONCE(glass_sk(sk)->tx_asked, ask);
+	if (ask)
+		*answer = GLASS_VSOCK_OP_CREDIT_REQUEST;
 	return GLASS_VSOCK_R_NONE;
 }
 
@@ -316,23 +321,20 @@ static enum arrival packet_arrives(struct sock *sk, struct sk_buff *skb,
 	struct glass_sock *gs = glass_sk(sk);
 	struct glass_cb *cb = GLASS_CB(skb);
 
+	*answer = NOTHING;
 	if (gs->arrived & GLASS_ARRIVED_END)
 		cb->reason = GLASS_VSOCK_R_AFTER_CLOSE;
 	else if (!cb->reason && cb->type != glass_wire_type(sk))
 		cb->reason = GLASS_VSOCK_R_TYPE_MISMATCH;
 	/* Who resets a connection may know nothing of it. */
 	if (!cb->reason && cb->op != GLASS_VSOCK_OP_RST)
-		cb->reason = credit_arrives(sk, cb);
+		cb->reason = credit_arrives(sk, cb, answer);
 	if (!cb->reason)
 		cb->reason = op_arrives(gs, cb);
 
-	*answer = NOTHING;
 	gs->last_activity = jiffies;
 	sk_mark_napi_id(sk, skb);
 	glass_observe_rx(sk, skb);
-	if (gs->tx_short)
-		*answer = GLASS_VSOCK_OP_CREDIT_REQUEST;
-	gs->tx_short = false;
 	if (harmless(cb->reason))
 		return ARRIVAL_DROP;
 	if (cb->reason) {

@@ -5,9 +5,10 @@
 #include "trace.h"
 #include "transport.h"
 
-struct sk_buff *glass_control_alloc(gfp_t gfp)
+struct sk_buff *glass_packet_alloc(u32 linear, gfp_t gfp)
 {
-	struct sk_buff *skb = alloc_skb(GLASS_HDR_LEN, gfp | __GFP_NOWARN);
+	struct sk_buff *skb = alloc_skb(GLASS_HDR_LEN + linear,
+					gfp | __GFP_NOWARN);
 
 	if (!skb) {
 		glass_count(alloc_failures);
@@ -15,6 +16,11 @@ struct sk_buff *glass_control_alloc(gfp_t gfp)
 	}
 	skb_reserve(skb, GLASS_HDR_LEN);
 	return skb;
+}
+
+struct sk_buff *glass_control_alloc(gfp_t gfp)
+{
+	return glass_packet_alloc(0, gfp);
 }
 
 const struct glass_transport *glass_transport_find(u32 cid)

@@ -157,19 +157,6 @@ int glass_tx_wait(struct sock *sk, u32 len, long *timeo)
 
 /* Packets */
 
-struct sk_buff *glass_tx_alloc(struct sock *sk, u32 linear)
-{
-	struct sk_buff *skb = alloc_skb(GLASS_HDR_LEN + linear,
-					sk->sk_allocation);
-
-	if (!skb) {
-		glass_count(alloc_failures);
-		return NULL;
-	}
-	skb_reserve(skb, GLASS_HDR_LEN);
-	return skb;
-}
-
 static int fill_linear(struct sk_buff *skb, struct msghdr *msg, u32 len)
 {
 	if (!copy_from_iter_full(skb_put(skb, len), len, &msg->msg_iter))
@@ -206,7 +193,7 @@ static int copy_packet(struct glass_tx *tx, size_t len)
 	struct sk_buff *skb;
 	int err;
 
-	skb = glass_tx_alloc(tx->sk, linear ? len : 0);
+	skb = glass_packet_alloc(linear ? len : 0, tx->sk->sk_allocation);
 	if (!skb)
 		return -ENOMEM;
 	err = linear ? fill_linear(skb, tx->msg, len) :

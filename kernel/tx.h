@@ -64,9 +64,6 @@ int glass_tx_fill(struct glass_tx *tx, size_t len, bool one);
  */
 bool glass_tx_send(struct glass_tx *tx, u32 flags, bool more);
 
-/* A packet for the payload that follows, or NULL, counted.  May sleep. */
-struct sk_buff *glass_tx_alloc(struct sock *sk, u32 linear);
-
 /* pages.c: glass_tx_fill() by reference.  Takes the bytes that it returns. */
 int glass_tx_fill_pages(struct glass_tx *tx, size_t len);
 
