@@ -29,11 +29,6 @@ struct call {
 	int at;				/* its place among the arguments */
 };
 
-static const struct argp_option argp_options[] = {
-	{ "verbose", 'v', .doc = "Show libbpf's messages" },
-	{}
-};
-
 static void choose_command(const char *name, struct argp_state *state)
 {
 	struct call *call = state->input;
@@ -53,9 +48,6 @@ static void choose_command(const char *name, struct argp_state *state)
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	switch (key) {
-	case 'v':
-		bpf_set_verbose(true);
-		return 0;
 	case ARGP_KEY_ARG:
 		choose_command(arg, state);
 		return 0;
@@ -86,7 +78,6 @@ static char *help_filter(int key, const char *text, void *input)
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {
-		.options = argp_options,
 		.parser = parse_option,
 		.args_doc = "COMMAND [OPTION...]",
 		.doc = "Prints what happens on this machine's vsock sockets, as the glass_vsock"

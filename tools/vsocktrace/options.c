@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
+
+#include "common/bpf.h"
 
 #define SEC	UINT64_C(1000000000)
 #define LONGEST	(UINT64_C(1) << 62)	/* ns: 146 years */
@@ -12,6 +15,7 @@ enum { KEY_DURATION = 256, KEY_READY_FD };
 
 static const struct argp_option argp_options[] = {
 	{ "json", 'J', .doc = "One JSON object a line" },
+	{ "verbose", 'v', .doc = "Show libbpf's messages" },
 	{ "pid", 'p', "PID", .doc = "Only this process" },
 	{ "duration", KEY_DURATION, "SEC", .doc = "Stop after so many seconds" },
 	{ "ready-fd", KEY_READY_FD, "FD",
@@ -25,8 +29,11 @@ uint64_t trace_parse_time(struct argp_state *state, const char *name, const char
 	char *end;
 	double value = strtod(text, &end);
 
-	if (end == text || *end || !(value >= 0) || value * unit_ns > LONGEST)
+	if (end == text || *end || !(value >= 0))
 		argp_error(state, "%s takes a number of %s, not '%s'", name, unit, text);
+	if (value * unit_ns > LONGEST)
+		argp_error(state, "%s takes at most %" PRIu64 " %s, not '%s'", name,
+			   LONGEST / unit_ns, unit, text);
 	return value * unit_ns;
 }
 
@@ -50,6 +57,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'J':
 		options->json = true;
+		return 0;
+	case 'v':
+		bpf_set_verbose(true);
 		return 0;
 	case 'p':
 		options->pid = parse_number(state, "--pid", arg, 1);
