@@ -40,9 +40,10 @@ update-kernels: ## look for newer releases of all kernels
 sparse: ## run sparse over the module; its warnings are errors
 	@scripts/module-build --sparse $(KERNEL)
 
-# Standard output is the command's own. (KERNEL=all is not built, but left to tests/vm/vm to refuse.)
+# Standard output is the command's own.
 vm: ## a guest: KERNEL= RUN='command' SHARE=dir STOCK=1 SMP= MEM= ICOUNT=1 MACHINE=... (see tests/vm/vm)
-	@$(MAKE) --no-print-directory $(if $(STOCK)$(NONE)$(filter all,$(KERNEL)),,modules) tools >&2
+	@tests/vm/vm --check
+	@$(MAKE) --no-print-directory $(if $(filter 1,$(STOCK) $(NONE)),,modules) tools >&2
 	@tests/vm/vm
 
 demo: deps ## the whole line at work: data, tools and counters, in under three minutes

@@ -23,6 +23,18 @@ need() {
 	done
 }
 
+# switches NAME...: settle the variables that are on with 1, and off with 0 or nothing; off, they are empty.
+switches() {
+	local name
+	for name; do
+		case ${!name:-} in
+		1) ;;
+		'' | 0) declare -g "$name=" ;;
+		*) die "$name=${!name}: give 1, or 0 for no" ;;
+		esac
+	done
+}
+
 # await_line FILE PATTERN PID: wait until a line of FILE matches, which that process writes.
 await_line() {
 	local lines tail

@@ -22,9 +22,12 @@ objects	= $(patsubst tests/%.c,$(T)/obj/%.o,$(wildcard $(1)))
 .PHONY: tests check-unit check-guest check-interop check-conformance check-tools
 tests: $(TESTS)
 
-check-unit: $(T)/unit $(T)/fuzz_packet $(T)/tools_host
+check-unit: $(T)/unit $(T)/fuzz_packet $(T)/tools_host ## pure code, in user space, with sanitizers and a fuzzer
 	tests/run unit
 
+check-guest: ## the semantics of every call, in a guest: KERNEL=
+check-interop: ## against the host and stock guests, and programs as they are: KERNEL=
+check-tools: ## what the tools print against what was done: KERNEL=
 check-guest check-interop check-tools: check-%: modules tools tests
 	tests/run $*
 
