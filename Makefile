@@ -5,8 +5,9 @@
 BUILD := build
 BIN := $(BUILD)/bin
 CACHE := $(or $(GLASS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/glass-vsock)
-# A series of scripts/kernels; the first one there is the distribution's own. An empty one is none.
-override KERNEL := $(or $(KERNEL),$(shell awk '/^[0-9]/ { print $$1; exit }' scripts/kernels))
+SERIES := $(shell awk '/^[0-9]/ { print $$1 }' scripts/kernels)
+# The first one is the distribution's own. An empty one is none.
+override KERNEL := $(or $(KERNEL),$(firstword $(SERIES)))
 
 CFLAGS ?= -O2 -g
 override CFLAGS += -Wall -Wextra -Werror
@@ -16,7 +17,7 @@ CPPFLAGS += -Iinclude
 override RUN := $(value RUN)
 
 # What tests/vm/vm reads from its environment.
-export KERNEL RUN SHARE STOCK NONE SMP MEM ICOUNT MACHINE DEVICE CID UDS VHOST_SOCKET DEADLINE QEMU_ARGS
+export KERNEL RUN SHARE STOCK NONE SMP MEM ICOUNT ACCEL MACHINE DEVICE CID UDS VHOST_SOCKET DEADLINE QEMU_ARGS
 
 .DELETE_ON_ERROR:
 
@@ -55,7 +56,10 @@ check: deps ## all tests, on all kernels
 	@$(MAKE) --no-print-directory tools tests
 	@tests/run
 
-check-full: ## longer tests, beyond those of check: none yet (check-conformance PEERS= has more)
+check-full: deps ## what check leaves out: Linux's own tests with every stock guest, and over vhost
+	@$(MAKE) --no-print-directory modules KERNEL=all
+	@$(MAKE) --no-print-directory tests
+	@KERNELS=all PEERS='$(SERIES) vhost' tests/run conformance
 
 conformance-doc: ## write what the last runs of Linux's own tests brought into docs/conformance.md
 	@tests/conformance/matrix --doc
