@@ -46,23 +46,79 @@ static void forked(void)
 	NEED_OK(waitpid(child, NULL, 0));
 }
 
+static void idles(int fd)
+{
+	(void)fd;
+}
+
+static void receives(int fd)
+{
+	(void)!recv(fd, &byte, 1, 0);
+}
+
+static void sends(int fd)
+{
+	fill(fd, 65536);
+	(void)!send(fd, "x", 1, 0);
+}
+
+static void finishes(int fd)
+{
+	shutdown(fd, SHUT_WR);
+}
+
+static void lingers(int fd)
+{
+	struct linger linger = { 1, 60 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	fill(fd, 65536);
+	close(fd);
+}
+
+/* What had gone out is there still, and then the end. */
 static void killed(void)
 {
-	int fd[2];
-	pid_t child;
+	static const struct {
+		const char *name;
+		void (*last)(int fd);
+		const char *unread;
+	} states[] = {
+		{ "idle", idles, "" },
+		{ "with data it has not read", idles, "unread" },
+		{ "in recv", receives, "" },
+		{ "in send", sends, "" },
+		{ "after SHUT_WR", finishes, "" },
+		{ "after close with SO_LINGER", lingers, "" },
+	};
 
-	connected_pair(cid, fd);
-	child = NEED_OK(fork());
-	if (!child) {
-		close(fd[1]);
-		pause();
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		int fd[2];
+
+		connected_pair(cid, fd);
+		CHECK_EQ(send(fd[1], states[i].unread, strlen(states[i].unread), 0),
+			 strlen(states[i].unread));
+		killed_in(states[i].last, fd[0], fd[1]);
+		drain(fd[1]);
+		row("ok", outcome(recv(fd[1], &byte, 1, 0)),
+		    "recv from a process killed %s", states[i].name);
+		CHECK_OUTCOME(send(fd[1], "x", 1, MSG_NOSIGNAL), "EPIPE");
 	}
-	close(fd[0]);
-	CHECK_EQ(send(fd[1], "x", 1, 0), 1);
-	CHECK_OUTCOME(recv(fd[1], &byte, 1, MSG_DONTWAIT), "EAGAIN");
-	NEED_OK(kill(child, SIGKILL));
-	CHECK_EQ(recv(fd[1], &byte, 1, 0), 0);
-	CHECK_OUTCOME(send(fd[1], "x", 1, MSG_NOSIGNAL), "EPIPE");
+}
+
+static void accepts(int fd)
+{
+	(void)!accept(fd, NULL, NULL);
+}
+
+static void killed_in_accept(void)
+{
+	unsigned int port;
+	int listening = listener(VMADDR_CID_ANY, 1, &port);
+
+	killed_in(accepts, listening, -1);
+	CHECK_OUTCOME(vm_connect(stream_socket(), cid, port), "ECONNRESET");
+	CHECK_OUTCOME(vm_bind(stream_socket(), VMADDR_CID_ANY, port), "ok");
 }
 
 static void *receive(void *fd)
@@ -176,6 +232,7 @@ const struct test life_tests[] = {
 	TEST("dup", duplicated),
 	TEST("fork", forked),
 	TEST("a killed process", killed),
+	TEST("a process killed in accept", killed_in_accept),
 	TEST("closed while another thread receives", closed_in_recv),
 	TEST("closed while another thread accepts", closed_in_accept),
 	TEST("shared by threads", shared_by_threads),

@@ -157,6 +157,20 @@ static void closed_by_thread(void)
 	NEED(!pthread_join(thread, NULL));
 }
 
+static void connects(int fd)
+{
+	vm_connect(fd, NO_CID, 1234);
+}
+
+static void killed(void)
+{
+	unsigned int port;
+
+	killed_in(connects, bound_socket(VMADDR_CID_ANY, &port), -1);
+	row("ok", outcome(vm_bind(stream_socket(), VMADDR_CID_ANY, port)),
+	    "bind to the port of a process killed in connect");
+}
+
 static void shut_down(void)
 {
 	int fd = stream_nonblocking();
@@ -184,6 +198,7 @@ const struct test no_answer_tests[] = {
 	TEST("interrupted while another waits", interrupted_for_others),
 	TEST("closed meanwhile", closed),
 	TEST("closed by another thread", closed_by_thread),
+	TEST("killed meanwhile", killed),
 	TEST("shutdown meanwhile", shut_down),
 	TEST("listen meanwhile", listening),
 	{ .name = NULL },

@@ -3,13 +3,53 @@
  * Walks the table of semantics, inside a guest.  The suites on the device want
  * a host that runs tests/interop/peer.
  */
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "semantics.h"
 #include "vsock.h"
 
 unsigned int cid = VMADDR_CID_LOCAL;
+
+/* Nothing tells when a process has come to sleep: look again and again. */
+static void await_sleep(pid_t pid)
+{
+	const struct timespec pause = { 0, 1000000 };
+	char path[32], state = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	while (state != 'S') {
+		FILE *file = fopen(path, "re");
+
+		NEED(file != NULL);
+		NEED(fscanf(file, "%*d (%*[^)]) %c", &state) == 1);
+		fclose(file);
+		nanosleep(&pause, NULL);
+	}
+}
+
+void killed_in(void (*last)(int fd), int fd, int other)
+{
+	pid_t child = NEED_OK(fork());
+	int status;
+
+	if (!child) {
+		if (other >= 0)
+			close(other);
+		last(fd);
+		pause();
+	}
+	close(fd);
+	await_sleep(child);
+	NEED_OK(kill(child, SIGKILL));
+	NEED_OK(waitpid(child, &status, 0));
+	CHECK(WIFSIGNALED(status));
+}
 
 static void use_own_cid(void)
 {

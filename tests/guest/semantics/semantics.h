@@ -11,6 +11,9 @@
 
 extern unsigned int cid;	/* where this guest reaches itself: 1 or its own */
 
+/* Kill a process that sleeps in LAST(fd) or after it. It alone has FD then, and it does not have OTHER (-1: none). */
+void killed_in(void (*last)(int fd), int fd, int other);
+
 extern const struct test create_tests[];
 extern const struct test bind_tests[];
 extern const struct test option_tests[];
