@@ -4,6 +4,7 @@
 
 static const struct suite suites[] = {
 	SUITE("capture", capture_tests),
+	SUITE("capture cost", cost_tests),
 	SUITE("diag", diag_tests),
 	SUITE("destroy", destroy_tests),
 	SUITE("info", info_tests),

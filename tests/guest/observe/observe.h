@@ -6,6 +6,7 @@
 #include "run.h"
 
 extern const struct test capture_tests[];
+extern const struct test cost_tests[];
 extern const struct test diag_tests[];
 extern const struct test destroy_tests[];
 extern const struct test info_tests[];
