@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -155,6 +156,70 @@ static void numbered(void)
 	CHECK_EQ(next, 10);
 }
 
+/* A call of several packets has its memory back when the last one is read. */
+static void several_packets(int type)
+{
+	size_t len = 200000, first = 150000;
+	char *memory = pages(len);
+	struct notice notice;
+	int fd[2];
+
+	connected_pair_of(type, cid, 262144, fd);
+	zerocopy_on(fd[0]);
+	NEED(send(fd[0], memory, len, MSG_ZEROCOPY) == (ssize_t)len);
+	if (type == SOCK_STREAM) {
+		NEED(recv_all(fd[1], in, first) == (ssize_t)first);
+		CHECK(!notified(fd[0], &notice));
+		NEED(recv_all(fd[1], in, len - first) == (ssize_t)(len - first));
+	} else {
+		NEED(recv(fd[1], in, sizeof(in), MSG_PEEK) == (ssize_t)len);
+		CHECK(!notified(fd[0], &notice));
+		NEED(recv(fd[1], in, sizeof(in), 0) == (ssize_t)len);
+	}
+	NEED(ready(fd[0], POLLERR, 5000));
+	NEED(notified(fd[0], &notice));
+	CHECK_EQ(notice.first, 0);
+	CHECK_EQ(notice.last, 0);
+	CHECK(!notified(fd[0], &notice));
+}
+
+static void several_packets_of_stream(void)
+{
+	several_packets(SOCK_STREAM);
+}
+
+static void several_packets_of_message(void)
+{
+	several_packets(SOCK_SEQPACKET);
+}
+
+/* What is never read is the sender's again when the reader is gone. */
+static void unread(int type)
+{
+	char *memory = pages(SIZE);
+	struct notice notice;
+	int fd[2];
+
+	connected_pair_of(type, cid, 262144, fd);
+	zerocopy_on(fd[0]);
+	for (int i = 0; i < 2; i++)
+		NEED(send(fd[0], memory, SIZE, MSG_ZEROCOPY) == SIZE);
+	if (type == SOCK_STREAM)
+		NEED(recv_all(fd[1], in, 100) == 100);
+	CHECK(!notified(fd[0], &notice));
+	close(fd[1]);
+	NEED(ready(fd[0], POLLERR, 5000));
+	NEED(notified(fd[0], &notice));
+	CHECK_EQ(notice.first, 0);
+	CHECK_EQ(notice.last, 1);
+}
+
+static void unread_at_close(void)
+{
+	unread(SOCK_STREAM);
+	unread(SOCK_SEQPACKET);
+}
+
 /* A part that is not there: nothing is sent, of streams and of messages. */
 static void holes(int type)
 {
@@ -170,6 +235,13 @@ static void holes(int type)
 	CHECK(!notified(fd[0], &notice));
 	NEED(send(fd[0], memory, 10, 0) == 10);
 	CHECK_EQ(recv(fd[1], in, sizeof(in), 0), 10);
+	/* What was refused has no number, and keeps no memory of the socket's. */
+	for (int i = 0; i < 1000; i++)
+		NEED(send(fd[0], memory, 3 * 4096, MSG_ZEROCOPY) < 0);
+	NEED(send(fd[0], memory, 10, MSG_ZEROCOPY) == 10);
+	CHECK_EQ(recv(fd[1], in, sizeof(in), 0), 10);
+	NEED(notified(fd[0], &notice));
+	CHECK_EQ(notice.first, 0);
 	munmap(memory, 4096);
 	munmap(memory + 8192, 4096);
 }
@@ -250,6 +322,37 @@ static void spliced(void)
 	row("ok", outcome(splice(fd[1], NULL, from[1], NULL, 1, 0)), "splice from a socket, the end");
 }
 
+/* Parts of packets, large and small, that begin and end anywhere. */
+static void in_parts(size_t chunk)
+{
+	const size_t len = 200000;
+	static char out[200000];
+	int fd[2], from[2];
+	size_t got = 0;
+
+	connected_pair(cid, fd);
+	pipe_of(from);
+	data_fill(out, len, 3, 0);
+	for (size_t at = 0; at < len; at += chunk)
+		NEED(send(fd[0], out + at, chunk, 0) == (ssize_t)chunk);
+	while (got < len) {
+		ssize_t n = NEED_OK(splice(fd[1], NULL, from[1], NULL, 7777, 0));
+
+		NEED(n > 0 && n <= 7777);
+		NEED(read(from[0], in, sizeof(in)) == n);
+		NEED(data_matches(in, n, 3, got));
+		got += n;
+	}
+	/* The sender has its credit again, but for what is too little to be told of. */
+	CHECK(fill(fd[0], 65536) >= 3 * 262144 / 4);
+}
+
+static void spliced_in_parts(void)
+{
+	in_parts(100000);
+	in_parts(500);
+}
+
 static void file_sent(void)
 {
 	size_t len = 3000001, sent = 0, got = 0;
@@ -297,6 +400,87 @@ static void zerocopy_spliced(void)
 	CHECK(data_matches(in, 8192, 1, 0));
 }
 
+/* From a file's page to the pipe it is that page: what is written to it later shows. */
+static void by_reference(void)
+{
+	int file = NEED_OK(memfd_create("file", 0));
+	static char out[4096];
+	int fd[2], from[2];
+	off_t at = 0;
+
+	data_fill(out, sizeof(out), 1, 0);
+	NEED(write(file, out, sizeof(out)) == sizeof(out));
+	connected_pair(cid, fd);
+	pipe_of(from);
+	NEED(sendfile(fd[0], file, &at, sizeof(out)) == sizeof(out));
+	NEED(splice(fd[1], NULL, from[1], NULL, 100, 0) == 100);
+	NEED(splice(fd[1], NULL, from[1], NULL, sizeof(out), 0) == sizeof(out) - 100);
+	data_fill(out, sizeof(out), 2, 0);
+	NEED(pwrite(file, out, sizeof(out), 0) == sizeof(out));
+	NEED(read(from[0], in, sizeof(out)) == sizeof(out));
+	CHECK(data_matches(in, sizeof(out), 2, 0));
+}
+
+static long free_memory(void)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	char line[128];
+	long kib = -1;
+
+	NEED(file != NULL);
+	while (fgets(line, sizeof(line), file))
+		sscanf(line, "MemFree: %ld", &kib);
+	fclose(file);
+	NEED(kib >= 0);
+	return kib << 10;
+}
+
+/* To one that is accepted, or not. */
+static void connect_to(int listening, unsigned int port, bool accepted, int fd[2])
+{
+	fd[0] = connected(cid, port);
+	fd[1] = accepted ? NEED_OK(accept4(listening, NULL, NULL, SOCK_CLOEXEC)) : -1;
+}
+
+/* New pages each time: sent, then spliced or received or dropped, and free again. */
+static void use_pages(int round)
+{
+	unsigned int port;
+	int listening = listener(VMADDR_CID_ANY, 1, &port), fd[2], from[2];
+	int file = NEED_OK(memfd_create("file", MFD_CLOEXEC));
+	off_t at = 0;
+
+	connect_to(listening, port, round % 4, fd);
+	pipe_of(from);
+	NEED(write(file, in, SIZE) == SIZE);
+	NEED(sendfile(fd[0], file, &at, SIZE) == SIZE);
+	if (round % 4 == 1)
+		NEED(recv_all(fd[1], in, SIZE) == SIZE);
+	/* As much as the pipe has room for. */
+	if (round % 4 == 2)
+		NEED_OK(splice(fd[1], NULL, from[1], NULL, SIZE, 0));
+	close(file);
+	close(listening);
+	for (int i = 0; i < 2; i++) {
+		close(fd[i]);
+		close(from[i]);
+	}
+}
+
+static void none_lost(void)
+{
+	const int rounds = 1500;
+	long before;
+
+	for (int i = 0; i < 100; i++)
+		use_pages(i);
+	before = free_memory();
+	for (int i = 0; i < rounds; i++)
+		use_pages(i);
+	/* Far less than a quarter of them. */
+	CHECK(before - free_memory() < rounds / 10 * SIZE);
+}
+
 static const char *ask(int fd, unsigned long request)
 {
 	int bytes = -1;
@@ -340,17 +524,36 @@ const struct test pages_tests[] = {
 	TEST("zero-copy: copied", copied),
 	TEST("zero-copy: without the option", without_option),
 	TEST("zero-copy: numbers", numbered),
+	TEST("zero-copy: several packets of a stream", several_packets_of_stream),
+	TEST("zero-copy: several packets of a message", several_packets_of_message),
+	TEST("zero-copy: never read", unread_at_close),
 	TEST("zero-copy: a hole in a stream's memory", stream_holes),
 	TEST("zero-copy: a hole in a message's memory", message_holes),
 	TEST("zero-copy: forgotten", forgotten),
 	TEST("zero-copy: messages", messages),
 	TEST("splice", spliced),
+	TEST("splice of parts", spliced_in_parts),
 	TEST("sendfile", file_sent),
 	TEST("splice of a zero-copy send", zerocopy_spliced),
+	TEST("splice of sendfile's pages", by_reference),
+	TEST("no page is lost", none_lost, .deadline = 60),
 	TEST("queues of a stream", stream_queues),
 	TEST("queues of messages", message_queues),
 	{ .name = NULL },
 };
+
+/* Four pages that do not follow each other in the machine's memory, whichever way they came. */
+static char *scattered(void)
+{
+	static const int from[] = { 0, 2, 1, 3 };
+	char *memory = pages(4 * 4096), *source = pages(4 * 4096);
+
+	memset(source, 1, 4 * 4096);
+	for (int i = 0; i < 4; i++)
+		NEED(mremap(source + 4096 * from[i], 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED,
+			    memory + 4096 * i) == memory + 4096 * i);
+	return memory;
+}
 
 /*
  * Over the device: each send as soon as the memory of the one before is free,
@@ -361,7 +564,7 @@ static void to_host(void)
 	size_t count = 4 << 20, chunk = 16384;	/* the host buffers 64 KiB */
 	int fd = connected(VMADDR_CID_HOST, PEER_SINK);
 	struct counters before, after;
-	char *memory = pages(chunk);
+	char *memory = scattered();
 	uint64_t sum = DIGEST_START, theirs;
 	struct notice notice;
 

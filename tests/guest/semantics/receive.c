@@ -65,6 +65,63 @@ static void peek(void)
 	    "recv MSG_PEEK, nothing");
 }
 
+/* Across packets that do not share memory, the first of them read in part. */
+static void peek_far(void)
+{
+	static char out[20000], text[20000];
+	int fd[2];
+
+	connected_pair(cid, fd);
+	data_fill(out, sizeof(out), 1, 0);
+	for (int i = 0; i < 4; i++)
+		NEED(send(fd[0], out + 5000 * i, 5000, 0) == 5000);
+	NEED(recv(fd[1], text, 1000, 0) == 1000);
+	for (int i = 0; i < 2; i++) {
+		NEED(recv(fd[1], text, 18000, MSG_PEEK | MSG_WAITALL) == 18000);
+		CHECK(data_matches(text, 18000, 1, 1000));
+	}
+	NEED(recv_all(fd[1], text, 19000) == 19000);
+	CHECK(data_matches(text, 19000, 1, 1000));
+}
+
+struct peek_job {
+	int fd;
+	const char *out;
+};
+
+/* In time for the other to have seen what came before. */
+static void *send_rest(void *arg)
+{
+	struct timespec pause = { 0, 50000000 };
+	const struct peek_job *job = arg;
+
+	for (int i = 2; i < 4; i++) {
+		nanosleep(&pause, NULL);
+		NEED_OK(send(job->fd, job->out + 5000 * i, 5000, MSG_NOSIGNAL));
+	}
+	return NULL;
+}
+
+/* One that waits goes on behind what it has seen, which is several packets. */
+static void peek_waits(void)
+{
+	static char out[20000], text[20000];
+	struct peek_job job = { .out = out };
+	pthread_t sender;
+	int fd[2];
+
+	connected_pair(cid, fd);
+	data_fill(out, sizeof(out), 1, 0);
+	for (int i = 0; i < 2; i++)
+		NEED(send(fd[0], out + 5000 * i, 5000, 0) == 5000);
+	NEED(recv(fd[1], text, 1000, MSG_WAITALL) == 1000);
+	job.fd = fd[0];
+	NEED(!pthread_create(&sender, NULL, send_rest, &job));
+	NEED(recv(fd[1], text, 19000, MSG_PEEK | MSG_WAITALL) == 19000);
+	CHECK(data_matches(text, 19000, 1, 1000));
+	NEED(!pthread_join(sender, NULL));
+}
+
 static void partly(void)
 {
 	char text[11] = "";
@@ -252,6 +309,8 @@ const struct test receive_tests[] = {
 	TEST("nothing there", nothing),
 	TEST("SO_RCVTIMEO", timeout),
 	TEST("MSG_PEEK", peek),
+	TEST("MSG_PEEK at several packets", peek_far),
+	TEST("MSG_PEEK that waits", peek_waits),
 	TEST("a packet in parts", partly),
 	TEST("MSG_WAITALL", waitall),
 	TEST("MSG_WAITALL with MSG_DONTWAIT", waitall_dontwait),

@@ -161,10 +161,65 @@ static void zero_copy(void)
 	free(out);
 }
 
+/* Each send has both, also when nobody reads what it sent. */
+static void zero_copy_unread(int type)
+{
+	const size_t len = 65536;
+	unsigned int flags, seen = 0;
+	static char in[65536];
+	char *out = aligned_alloc(4096, len);
+	struct io_uring_sqe *sqe;
+	uint64_t tag;
+	int fd[2];
+
+	connected_pair_of(type, cid, 262144, fd);
+	ring_make();
+	data_fill(out, len, 4, 0);
+	for (int i = 0; i < 3; i++) {
+		sqe = io_uring_get_sqe(&ring);
+		io_uring_prep_send_zc(sqe, fd[0], out, len, 0, 0);
+		submit(sqe, i);
+		NEED(completion(&tag, &flags) == (int)len);
+		CHECK_EQ(tag, i);
+		CHECK_EQ(flags, IORING_CQE_F_MORE);
+	}
+	NEED(recv(fd[1], in, len, MSG_WAITALL) == (ssize_t)len);
+	CHECK(data_matches(in, len, 4, 0));
+	CHECK_EQ(completion(&tag, &flags), 0);
+	CHECK_EQ(tag, 0);
+	CHECK_EQ(flags, IORING_CQE_F_NOTIF);
+	CHECK(!io_uring_cq_ready(&ring));
+	close(fd[1]);
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(completion(&tag, &flags), 0);
+		CHECK_EQ(flags, IORING_CQE_F_NOTIF);
+		seen |= 1 << tag;
+	}
+	CHECK_EQ(seen, 1 << 1 | 1 << 2);
+	sqe = io_uring_get_sqe(&ring);
+	io_uring_prep_send_zc(sqe, fd[0], out, len, MSG_NOSIGNAL, 0);
+	submit(sqe, 3);
+	CHECK_EQ(completion(&tag, NULL), -EPIPE);
+	io_uring_queue_exit(&ring);
+	free(out);
+}
+
+static void stream_unread(void)
+{
+	zero_copy_unread(SOCK_STREAM);
+}
+
+static void message_unread(void)
+{
+	zero_copy_unread(SOCK_SEQPACKET);
+}
+
 const struct test uring_tests[] = {
 	TEST("connect, accept, send, receive", connect_and_accept),
 	TEST("refused", refused),
 	TEST("messages", messages),
 	TEST("zero-copy", zero_copy),
+	TEST("zero-copy: a stream not read", stream_unread),
+	TEST("zero-copy: messages not read", message_unread),
 	{ .name = NULL },
 };
