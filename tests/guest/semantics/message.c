@@ -114,6 +114,21 @@ static void truncated(void)
 	recv_message(fd[1], 100, 2);
 }
 
+/* What did not fit into the program's memory is read, too: its sender gets the room back. */
+static void truncated_credit(void)
+{
+	int fd[2];
+
+	pair(fd);
+	for (int i = 0; i < 3; i++) {
+		NEED(ready(fd[0], POLLOUT, 5000));
+		data_fill(out, BUFFER, i, 0);
+		NEED(send(fd[0], out, BUFFER, MSG_DONTWAIT) == BUFFER);
+		CHECK_EQ(recv(fd[1], in, 10, 0), 10);
+		CHECK(data_matches(in, 10, i, 0));
+	}
+}
+
 static void peeked(void)
 {
 	int fd[2];
@@ -491,6 +506,7 @@ const struct test message_tests[] = {
 	TEST("many in the queue", queued),
 	TEST("one byte a message", one_byte),
 	TEST("truncated", truncated),
+	TEST("room after a truncated one", truncated_credit),
 	TEST("MSG_PEEK", peeked),
 	TEST("too long", too_long),
 	TEST("empty", empty),

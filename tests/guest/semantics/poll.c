@@ -75,6 +75,45 @@ static void ends(void)
 	CHECK(ready(fd[0], POLLIN, 0));
 }
 
+/* A send fails at once, so there is nothing to wait for. */
+static void peer_reads_no_more(void)
+{
+	int fd[2];
+
+	connected_pair(cid, fd);
+	fill(fd[0], 65536);
+	NEED(!ready(fd[0], POLLOUT, 0));
+	NEED_OK(shutdown(fd[1], SHUT_RD));
+	CHECK(ready(fd[0], POLLOUT, 5000));
+	CHECK_OUTCOME(send(fd[0], "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT), "EPIPE");
+}
+
+/* The older names of the same; nothing is urgent. */
+static void names(int type)
+{
+	const short all = POLLRDNORM | POLLWRNORM | POLLRDBAND;
+	struct pollfd seen = { .events = all };
+	int fd[2];
+
+	connected_pair_of(type, cid, 262144, fd);
+	seen.fd = fd[0];
+	CHECK_EQ(poll(&seen, 1, 5000), 1);
+	CHECK_EQ(seen.revents, POLLWRNORM);
+	NEED_OK(send(fd[1], "abc", 3, 0));
+	NEED(ready(fd[0], POLLIN, 5000));
+	CHECK_EQ(poll(&seen, 1, 5000), 1);
+	CHECK_EQ(seen.revents, POLLRDNORM | POLLWRNORM);
+	fill(fd[0], 65536);
+	CHECK_EQ(poll(&seen, 1, 5000), 1);
+	CHECK_EQ(seen.revents, POLLRDNORM);
+}
+
+static void older_names(void)
+{
+	names(SOCK_STREAM);
+	names(SOCK_SEQPACKET);
+}
+
 static void refused(void)
 {
 	int fd = stream_nonblocking();
@@ -161,6 +200,8 @@ static void lowats(void)
 const struct test poll_tests[] = {
 	TEST("of a stream", stream),
 	TEST("of an ended stream", ends),
+	TEST("of one whose peer reads no more", peer_reads_no_more),
+	TEST("older names", older_names),
 	TEST("of a refused connect", refused),
 	TEST("SO_RCVLOWAT", lowats),
 	TEST("epoll edges", edge),
