@@ -14,7 +14,7 @@ TESTS	:= $(addprefix $(T)/,unit fuzz_packet semantics module suspend trace obser
 	interop programs side)
 -include tests/tools/tools-tests.mk
 
-TEST_LIB := $(addprefix $(T)/obj/lib/,run.o data.o vsock.o counters.o)
+TEST_LIB := $(addprefix $(T)/obj/lib/,run.o data.o vsock.o counters.o module.o)
 PEER	:= $(T)/obj/interop/peer.o $(T)/obj/lib/data.o
 
 objects	= $(patsubst tests/%.c,$(T)/obj/%.o,$(wildcard $(1)))

@@ -9,11 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "data.h"
+#include "module.h"
 #include "run.h"
 #include "vsock.h"
 
@@ -21,14 +20,6 @@
 #define STOCK	"vsock"
 #define IDLE	"lru_cache"	/* does nothing when it is loaded */
 #define KEEP_STOCK_OUT	"/etc/modprobe.d/glass-vsock-test.conf"
-
-static bool loaded(const char *module)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/sys/module/%s/refcnt", module);
-	return !access(path, F_OK);
-}
 
 /* Its exit status, and in SAID, of SIZE bytes, its words. */
 static int modprobe(const char *args, char *said, size_t size)
@@ -51,66 +42,12 @@ static void load(const char *args)
 		fail_at(__FILE__, __LINE__, true, "modprobe %s failed: %s", args, said);
 }
 
-static int unload_now(const char *module)
-{
-	return syscall(SYS_delete_module, module, O_NONBLOCK);
-}
-
-static long references(const char *module)
-{
-	char path[64];
-	FILE *file;
-	long count;
-
-	snprintf(path, sizeof(path), "/sys/module/%s/refcnt", module);
-	file = fopen(path, "re");
-	NEED(file != NULL);
-	NEED(fscanf(file, "%ld", &count) == 1);
-	fclose(file);
-	return count;
-}
-
-/* Sockets let go of the module when RCU has freed them, which nobody tells. */
-static void await_unused(const char *module)
-{
-	double end = seconds() + 5;
-
-	while (references(module)) {
-		struct timespec pause = { 0, 10000000 };
-
-		if (seconds() > end)
-			fail_at(__FILE__, __LINE__, true, "%s is still in use after 5 seconds",
-				module);
-		nanosleep(&pause, NULL);
-	}
-}
-
-static void unload(const char *module)
-{
-	await_unused(module);
-	NEED_OK(unload_now(module));
-}
-
 static void setup(void)
 {
-	if (loaded(STOCK) && unload_now(STOCK))
+	if (module_loaded(STOCK) && module_unload_now(STOCK))
 		skip("the stock driver is in use: give a guest without STOCK=1");
-	if (!loaded(DRIVER))
+	if (!module_loaded(DRIVER))
 		load(DRIVER);
-}
-
-/* The slab caches of the driver that are there. */
-static int caches(void)
-{
-	FILE *file = fopen("/proc/slabinfo", "re");
-	char line[512];
-	int count = 0;
-
-	NEED(file != NULL);
-	while (fgets(line, sizeof(line), file))
-		count += !strncmp(line, DRIVER, strlen(DRIVER));
-	fclose(file);
-	return count;
 }
 
 static int log_open(void)
@@ -163,19 +100,19 @@ static void beside_stock(void)
 	char said[512], line[1024] = "";
 	int log;
 
-	unload(DRIVER);
+	module_unload(DRIVER);
 	/* What modprobe is told to do for that name, it does not do here. */
 	load("--ignore-install " STOCK);
 	log = log_open();
 	CHECK(modprobe(DRIVER, said, sizeof(said)) != 0);
 	CHECK(strstr(said, strerror(EBUSY)) != NULL);
-	CHECK(!loaded(DRIVER));
-	CHECK_EQ(caches(), 0);
+	CHECK(!module_loaded(DRIVER));
+	CHECK_EQ(slab_caches(DRIVER), 0);
 	CHECK_EQ(log_lines(log, line), 1);
 	CHECK(strstr(line, "unload it") && strstr(line, "/etc/modprobe.d"));
 	/* Stock has not been disturbed. */
 	close(stream_socket());
-	unload(STOCK);
+	module_unload(STOCK);
 	load(DRIVER);
 	use();
 }
@@ -193,18 +130,18 @@ static void keep_stock_out(void)
 static void by_alias(void)
 {
 	keep_stock_out();
-	unload(DRIVER);
-	CHECK(!loaded(DRIVER));
+	module_unload(DRIVER);
+	CHECK(!module_loaded(DRIVER));
 	close(stream_socket());
-	CHECK(loaded(DRIVER));
-	CHECK(!loaded(STOCK));
+	CHECK(module_loaded(DRIVER));
+	CHECK(!module_loaded(STOCK));
 	use();
 }
 
 /* FD[0], and FD[1] if it is not -1, use the module. */
 static void check_refused(const char *holder, const int fd[2])
 {
-	const char *seen = outcome(unload_now(DRIVER));
+	const char *seen = outcome(module_unload_now(DRIVER));
 
 	if (strcmp(seen, "EAGAIN"))
 		fail_at(__FILE__, __LINE__, true, "expected unload with %s open to be EAGAIN, got %s",
@@ -213,8 +150,8 @@ static void check_refused(const char *holder, const int fd[2])
 	close(fd[0]);
 	if (fd[1] >= 0)
 		close(fd[1]);
-	unload(DRIVER);
-	CHECK_EQ(caches(), 0);
+	module_unload(DRIVER);
+	CHECK_EQ(slab_caches(DRIVER), 0);
 	load(DRIVER);
 }
 
@@ -247,17 +184,17 @@ static void with_monitor(void)
 	char line[256];
 
 	keep_stock_out();
-	unload(DRIVER);
+	module_unload(DRIVER);
 	NEED(!system("ip link add vsockmon0 type vsockmon && ip link set vsockmon0 up"));
-	CHECK(loaded(DRIVER));
-	CHECK(!loaded(STOCK));
+	CHECK(module_loaded(DRIVER));
+	CHECK(!module_loaded(STOCK));
 	capture = popen("tcpdump -i vsockmon0 -w /dev/null 2>&1", "re");
 	NEED(capture != NULL);
 	do {
 		NEED(fgets(line, sizeof(line), capture) != NULL);
 	} while (!strstr(line, "listening on"));
 	use();
-	unload(DRIVER);
+	module_unload(DRIVER);
 	CHECK_EQ(if_nametoindex("vsockmon0"), 0);
 	/* It ends because the interface is gone. */
 	while (fgets(line, sizeof(line), capture))
@@ -288,17 +225,17 @@ static long memory_free(void)
 static void cycle_driver(void)
 {
 	load(DRIVER);
-	CHECK_EQ(caches(), 1);
+	CHECK_EQ(slab_caches(DRIVER), 1);
 	use();
-	unload(DRIVER);
-	CHECK_EQ(caches(), 0);
-	CHECK(!loaded(DRIVER));
+	module_unload(DRIVER);
+	CHECK_EQ(slab_caches(DRIVER), 0);
+	CHECK(!module_loaded(DRIVER));
 }
 
 static void cycle_idle(void)
 {
 	load(IDLE);
-	unload(IDLE);
+	module_unload(IDLE);
 }
 
 /* 100 cycles.  Free memory after every tenth from the 20th on. */
@@ -332,7 +269,7 @@ static void hundred_times(void)
 {
 	long driver[SAMPLES], idle[SAMPLES], least, most, noise;
 
-	unload(DRIVER);
+	module_unload(DRIVER);
 	cycles(cycle_idle, idle);
 	cycles(cycle_driver, driver);
 	least = most = idle[0];
@@ -383,7 +320,7 @@ int main(int argc, char **argv)
 	}
 	status = run_suites(argc, argv, suites);
 	/* Whoever runs next in this guest expects it. */
-	if (!loaded(DRIVER) && !loaded(STOCK) && system("modprobe " DRIVER))
+	if (!module_loaded(DRIVER) && !module_loaded(STOCK) && system("modprobe " DRIVER))
 		return 1;
 	return status;
 }
