@@ -10,8 +10,8 @@ TLIBS	:= -lcunit -lpthread
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 # The tools' tests have their rules beside them; they add to TESTS.
-TESTS	:= $(addprefix $(T)/,unit fuzz_packet semantics module suspend trace observe stream timeout32 with-peer \
-	interop programs side)
+TESTS	:= $(addprefix $(T)/,unit fuzz_packet semantics module suspend trace observe calls stream timeout32 \
+	with-peer interop programs side)
 -include tests/tools/tools-tests.mk
 
 TEST_LIB := $(addprefix $(T)/obj/lib/,run.o data.o vsock.o counters.o module.o)
@@ -44,6 +44,9 @@ $(T)/semantics: $(call objects,tests/guest/semantics/*.c) $(TEST_LIB)
 
 $(T)/observe: $(call objects,tests/guest/observe/*.c) $(TEST_LIB)
 	$(CC) -o $@ $^ -lpcap -lmnl $(TLIBS)
+
+$(T)/calls: $(call objects,tests/guest/calls/*.c) $(TEST_LIB)
+	$(CC) -o $@ $^ -luring -lmnl $(TLIBS)
 
 # It must not have a file open that is on 9p.
 $(T)/suspend: LDFLAGS += -static

@@ -19,4 +19,7 @@ void module_unload(const char *module);
 /* How many slab caches there are whose names begin so. */
 int slab_caches(const char *prefix);
 
+/* How many objects of one are in use. */
+long slab_objects(const char *name);
+
 #endif
