@@ -33,7 +33,7 @@ static __poll_t poll_connected(struct sock *sk)
 		if (!glass_tx_writable(sk))
 			return mask;
 	}
-	return mask | EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
+	return mask | EPOLLOUT | EPOLLWRNORM;
 }
 
 __poll_t glass_socket_poll(struct file *file, struct socket *sock,

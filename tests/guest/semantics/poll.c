@@ -91,7 +91,7 @@ static void peer_reads_no_more(void)
 /* The older names of the same; nothing is urgent. */
 static void names(int type)
 {
-	const short all = POLLRDNORM | POLLWRNORM | POLLRDBAND;
+	const short all = POLLRDNORM | POLLWRNORM | POLLRDBAND | POLLWRBAND;
 	struct pollfd seen = { .events = all };
 	int fd[2];
 
