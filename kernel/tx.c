@@ -245,6 +245,9 @@ bool glass_tx_send(struct glass_tx *tx, u32 flags, bool more)
 		if (gs->transport->send(sk, skb, more || !last))
 			goto gone;
 	}
+	/* Who polls before the next send waits as one that was refused does. */
+	if (!more && !glass_credit_tx_free(&gs->credit))
+		refused(sk, 1);
 	return true;
 
 gone:

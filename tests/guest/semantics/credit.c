@@ -103,6 +103,28 @@ static void probes(void)
 	CHECK_EQ(counters_diff(&before, &after, "tx_credit_request"), 0);
 }
 
+/* Nothing was refused, but there is no room: who polls now waits, too. */
+static void probes_for_poll(void)
+{
+	static char buf[5000];
+	struct counters before, after;
+	int fd[2];
+
+	pair_of(fd, 262144);
+	set_u64(fd[0], SO_VM_SOCKETS_BUFFER_SIZE, sizeof(buf));
+	counters_read(&before);
+	CHECK_EQ(send(fd[0], buf, sizeof(buf), 0), sizeof(buf));
+	counters_read(&after);
+	CHECK_EQ(counters_diff(&before, &after, "tx_credit_request"), 1);
+
+	pair_of(fd, sizeof(buf));
+	CHECK_EQ(send(fd[0], buf, sizeof(buf), 0), sizeof(buf));
+	counters_read(&before);
+	CHECK(!ready(fd[0], POLLOUT, 1000));
+	counters_read(&after);
+	CHECK(counters_diff(&before, &after, "tx_credit_request") >= 1);
+}
+
 static void one_byte_sends(void)
 {
 	stops_at(5000, 1);
@@ -281,6 +303,7 @@ const struct test credit_tests[] = {
 	TEST("no more than the own buffer", own_bound),
 	TEST("the own buffer shrinks", own_shrinks),
 	TEST("a sender asks again", probes),
+	TEST("a sender that polls asks", probes_for_poll),
 	TEST("one byte a send", one_byte_sends),
 	TEST("SO_SNDTIMEO", snd_timeout),
 	TEST("a sender blocks", blocks),
