@@ -45,6 +45,9 @@ static int stream_send(struct glass_tx *tx, long timeo)
 			break;
 		sent += err;
 	}
+	/* All of it was made into a packet, and that had no way. */
+	if (!sent && !err)
+		err = glass_tx_error(sk);
 	if (sent && msg_data_left(tx->msg))
 		glass_sk(sk)->transport->flush();
 	return sent ?: err;
