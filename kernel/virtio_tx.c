@@ -82,6 +82,19 @@ static void ring_reclaim(struct glass_device *dev, struct sk_buff_head *done)
 }
 
 /*
+ * Have the device interrupt for used buffers; false if there are some.  Most of
+ * them may come together, but not while the replies among them hold up what is
+ * received: the device may wait for that before it takes more.  tx_lock held.
+ */
+static bool ring_enable_interrupt(struct glass_device *dev)
+{
+	struct virtqueue *vq = dev->vqs[VQ_TX];
+
+	return glass_tx_congested(dev) ? virtqueue_enable_cb(vq) :
+					 virtqueue_enable_cb_delayed(vq);
+}
+
+/*
  * Fill the ring from tx_pending.  Credit is stated at the last moment, and in
  * the order of the ring: it must not go backwards.  tx_lock held.
  */
@@ -210,7 +223,7 @@ static int device_send(struct glass_device *dev, struct sk_buff *skb, bool more)
 	refuse = refused(dev, skb, &err);
 	if (!refuse)
 		notify = ring_send(dev, skb, more);
-	if (!virtqueue_enable_cb_delayed(dev->vqs[VQ_TX]))
+	if (!ring_enable_interrupt(dev))
 		napi_schedule(&dev->napi);
 	spin_unlock_bh(&dev->tx_lock);
 
@@ -267,17 +280,16 @@ const struct glass_transport glass_virtio = {
 
 bool glass_tx_poll(struct glass_device *dev)
 {
-	struct virtqueue *vq = dev->vqs[VQ_TX];
 	struct sk_buff_head done;
 	bool notify, again;
 
 	__skb_queue_head_init(&done);
 	spin_lock(&dev->tx_lock);
-	virtqueue_disable_cb(vq);
+	virtqueue_disable_cb(dev->vqs[VQ_TX]);
 	ring_reclaim(dev, &done);
 	ring_push_pending(dev);
 	notify = ring_kick(dev);
-	again = !virtqueue_enable_cb_delayed(vq);
+	again = !ring_enable_interrupt(dev);
 	spin_unlock(&dev->tx_lock);
 
 	if (notify)
