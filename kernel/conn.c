@@ -71,6 +71,9 @@ static struct sk_buff *probe_expired(struct sock *sk)
 		      jiffies64_to_nsecs(gs->timer_set_for));
 	arm_timer(sk, GLASS_VSOCK_TIMER_CREDIT_PROBE,
 		  min_t(unsigned long, 2 * gs->timer_set_for, GLASS_PROBE_MAX));
+	/* A device that stands still has got enough of them. */
+	if (!sock_writeable(sk))
+		return NULL;
 	return glass_conn_make(sk, GLASS_VSOCK_OP_CREDIT_REQUEST, 0);
 }
 
@@ -387,7 +390,6 @@ struct sk_buff *glass_conn_make(struct sock *sk, u8 op, u32 flags)
 	if (!skb)
 		return NULL;
 	glass_conn_header(sk, skb, op, flags);
-	GLASS_CB(skb)->reply = !!in_softirq();
 	return skb;
 }
 
