@@ -47,7 +47,7 @@ vm: ## a guest: KERNEL= RUN='command' SHARE=dir STOCK=1 SMP= MEM= ICOUNT=1 MACHI
 	@$(MAKE) --no-print-directory $(if $(filter 1,$(STOCK) $(NONE)),,modules) tools >&2
 	@tests/vm/vm
 
-demo: deps ## the whole line at work: data, tools and counters, in under three minutes
+demo: deps ## the whole line at work: data, tools and counters, in a minute
 	@$(MAKE) --no-print-directory all
 	@tests/demo/demo
 

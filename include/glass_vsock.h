@@ -209,7 +209,7 @@ struct glass_vsock_info {
 	__u8  peer_shutdown;
 	__u8  timers;			/* bit N: enum glass_vsock_timer N is armed */
 	__u32 reason;			/* enum glass_vsock_reason of the last state */
-	__u32 error;			/* the last errno set on the socket, or 0 */
+	__u32 error;			/* the errno that the next call reports, or 0 */
 	__u32 stall_cause;		/* enum glass_vsock_cause, while stall_age is set */
 
 	/* Receive window: what the peer was last told that it is granted. */

@@ -380,5 +380,8 @@ int run_suites(int argc, char **argv, const struct suite *suites)
 		return 1;
 	}
 	/* A filter that matches nothing must not look like success. */
+	if (!(passed + skipped + failures))
+		fprintf(stderr, "no test's name contains '%s': --list shows them\n",
+			at < argc ? argv[at] : "");
 	return failures || !(passed + skipped);
 }
