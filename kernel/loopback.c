@@ -40,6 +40,7 @@ static void loopback_flush(void)
 }
 
 const struct glass_transport glass_loopback = {
+	.to_reader = true,
 	.carries = loopback_carries,
 	.source_cid = loopback_source_cid,
 	.send = loopback_send,

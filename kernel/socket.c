@@ -491,6 +491,8 @@ static int socket_create(struct net *net, struct socket *sock, int protocol,
 	sk->sk_write_space = glass_write_space;
 	/* What is queued for a peer is memory of who sent it. */
 	sk->sk_allocation = GFP_KERNEL_ACCOUNT;
+	/* Nor is it put into a page that others began, uncharged. */
+	sk->sk_use_task_frag = false;
 	sk->sk_state = GLASS_VSOCK_CLOSED;
 	glass_conn_init(gs);
 	glass_default_options(gs);

@@ -11,6 +11,7 @@
 
 struct glass_transport {
 	bool one_piece;		/* of memory for the payload of a packet */
+	bool to_reader;		/* packets are held until a program reads them */
 
 	/* Whether it carries sockets of that type.  Any context. */
 	bool (*carries)(int type);

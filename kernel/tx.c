@@ -13,6 +13,9 @@
 /* The payload of a packet is one piece of memory: a page of this size. */
 #define PACKET_MAX	SZ_32K
 
+/* Spliced parts of this size are never copied, however large the whole. */
+#define SPLICE_COPY_MAX	SZ_8K
+
 /* Room */
 
 static bool device_queue_full(const struct sock *sk)
@@ -207,14 +210,37 @@ static int copy_packet(struct glass_tx *tx, size_t len)
 	return skb->len;
 }
 
+/*
+ * What is spliced pins the whole of the memory that it is a part of, which is
+ * nobody's: a small part of it is copied.
+ */
+static bool worth_pages(const struct glass_tx *tx)
+{
+	const struct iov_iter *from = &tx->msg->msg_iter;
+	size_t whole;
+
+	if (!tx->by_page || tx->uarg || !iov_iter_is_bvec(from))
+		return tx->by_page;
+	whole = page_size(compound_head(from->bvec->bv_page));
+	return iov_iter_single_seg_count(from) >=
+	       min_t(size_t, whole / 4, SPLICE_COPY_MAX);
+}
+
+/* Of @len bytes those to copy: what is behind them may be worth its pages. */
+static size_t part(const struct glass_tx *tx, size_t len)
+{
+	return tx->by_page ?
+	       min(len, iov_iter_single_seg_count(&tx->msg->msg_iter)) : len;
+}
+
 int glass_tx_fill(struct glass_tx *tx, size_t len, bool one)
 {
 	size_t filled = 0;
 	int n;
 
 	do {
-		n = tx->by_page ? glass_tx_fill_pages(tx, len - filled) :
-				  copy_packet(tx, len - filled);
+		n = worth_pages(tx) ? glass_tx_fill_pages(tx, len - filled) :
+				      copy_packet(tx, part(tx, len - filled));
 		if (n < 0) {
 			__skb_queue_purge(&tx->packets);
 			iov_iter_revert(&tx->msg->msg_iter, filled);
@@ -276,8 +302,13 @@ static int begin_zerocopy(struct glass_tx *tx)
 	} else {
 		return 0;
 	}
-	/* What would have to wait for credit is copied, as with stock. */
-	tx->by_page = msg_data_left(msg) <= glass_tx_room(sk);
+	/*
+	 * What would have to wait for credit is copied, as with stock.  And a
+	 * process cannot end before io_uring has its memory back: that must not
+	 * be up to a reader, as the reader may be that process.
+	 */
+	tx->by_page = msg_data_left(msg) <= glass_tx_room(sk) &&
+		      !(msg->msg_ubuf && glass_sk(sk)->transport->to_reader);
 	return 0;
 }
 

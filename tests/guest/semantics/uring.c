@@ -133,7 +133,7 @@ static void messages(void)
 	io_uring_queue_exit(&ring);
 }
 
-/* A completion for the send, and one when the memory is free. */
+/* A completion for the send, and one for the memory, which does not wait for the reader. */
 static void zero_copy(void)
 {
 	static char in[SIZE];
@@ -151,12 +151,11 @@ static void zero_copy(void)
 	submit(sqe, 1);
 	CHECK_EQ(completion(&tag, &flags), SIZE);
 	CHECK(flags & IORING_CQE_F_MORE);
-	/* The reader has it still. */
-	CHECK(!io_uring_cq_ready(&ring));
-	NEED(recv_all(fd[1], in, SIZE) == SIZE);
-	CHECK(data_matches(in, SIZE, 3, 0));
 	completion(&tag, &flags);
 	CHECK(flags & IORING_CQE_F_NOTIF);
+	data_fill(out, SIZE, 4, 0);
+	NEED(recv_all(fd[1], in, SIZE) == SIZE);
+	CHECK(data_matches(in, SIZE, 3, 0));
 	io_uring_queue_exit(&ring);
 	free(out);
 }
@@ -165,8 +164,8 @@ static void zero_copy(void)
 static void zero_copy_unread(int type)
 {
 	const size_t len = 65536;
-	unsigned int flags, seen = 0;
 	static char in[65536];
+	unsigned int flags;
 	char *out = aligned_alloc(4096, len);
 	struct io_uring_sqe *sqe;
 	uint64_t tag;
@@ -182,20 +181,13 @@ static void zero_copy_unread(int type)
 		NEED(completion(&tag, &flags) == (int)len);
 		CHECK_EQ(tag, i);
 		CHECK_EQ(flags, IORING_CQE_F_MORE);
+		CHECK_EQ(completion(&tag, &flags), 0);
+		CHECK_EQ(tag, i);
+		CHECK_EQ(flags, IORING_CQE_F_NOTIF);
 	}
 	NEED(recv(fd[1], in, len, MSG_WAITALL) == (ssize_t)len);
 	CHECK(data_matches(in, len, 4, 0));
-	CHECK_EQ(completion(&tag, &flags), 0);
-	CHECK_EQ(tag, 0);
-	CHECK_EQ(flags, IORING_CQE_F_NOTIF);
-	CHECK(!io_uring_cq_ready(&ring));
 	close(fd[1]);
-	for (int i = 0; i < 2; i++) {
-		CHECK_EQ(completion(&tag, &flags), 0);
-		CHECK_EQ(flags, IORING_CQE_F_NOTIF);
-		seen |= 1 << tag;
-	}
-	CHECK_EQ(seen, 1 << 1 | 1 << 2);
 	sqe = io_uring_get_sqe(&ring);
 	io_uring_prep_send_zc(sqe, fd[0], out, len, MSG_NOSIGNAL, 0);
 	submit(sqe, 3);
