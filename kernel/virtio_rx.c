@@ -145,16 +145,17 @@ static bool credible(enum glass_vsock_reason reason)
 
 static void rx_packet(struct glass_device *dev, struct page **page, u32 used)
 {
-	enum glass_vsock_reason reason = GLASS_VSOCK_R_BAD_LENGTH;
 	struct glass_vsock_hdr hdr = {};
+	enum glass_vsock_reason reason;
 	u8 wire[GLASS_HDR_LEN];
 	struct sk_buff *skb;
 
 	/* The device can still write to the buffer: judge a copy. */
 	memcpy(wire, page_address(*page), sizeof(wire));
-	if (used <= page_size(*page))
-		reason = glass_packet_parse(wire, used, READ_ONCE(dev->cid),
-					    dev->types, &hdr);
+	reason = glass_packet_parse(wire, used, READ_ONCE(dev->cid), dev->types,
+				    &hdr);
+	if (used > page_size(*page) && credible(reason))
+		reason = GLASS_VSOCK_R_BAD_LENGTH;
 	if (used >= GLASS_HDR_LEN && used <= page_size(*page))
 		glass_monitor_wire(&hdr, page_address(*page) + GLASS_HDR_LEN,
 				   min(hdr.len, used - GLASS_HDR_LEN));
