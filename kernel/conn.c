@@ -77,12 +77,20 @@ static struct sk_buff *probe_expired(struct sock *sk)
 	return glass_conn_make(sk, GLASS_VSOCK_OP_CREDIT_REQUEST, 0);
 }
 
+/*
+ * What was sent since a question was planned tells that another stall begins:
+ * it is not to wait for as long as the last one came to.
+ */
 void glass_conn_probe_credit(struct sock *sk)
 {
 	struct glass_sock *gs = glass_sk(sk);
+	bool planned = gs->timer == GLASS_VSOCK_TIMER_CREDIT_PROBE &&
+		       gs->probe_tx_cnt == gs->credit.tx_cnt;
 
-	if (gs->timer == NO_TIMER && short_of_credit(gs))
-		arm_timer(sk, GLASS_VSOCK_TIMER_CREDIT_PROBE, GLASS_PROBE_MIN);
+	if (planned || !short_of_credit(gs))
+		return;
+	gs->probe_tx_cnt = gs->credit.tx_cnt;
+	arm_timer(sk, GLASS_VSOCK_TIMER_CREDIT_PROBE, GLASS_PROBE_MIN);
 }
 
 /* Returns what is to be sent.  The spin lock is held, and nobody owns it. */

@@ -78,6 +78,7 @@ struct glass_sock {
 	u64 connect_started_ns;
 	u64 connect_ns;			/* how long it took, or 0 */
 	unsigned long timer_set_for;	/* jiffies */
+	u32 probe_tx_cnt;		/* when the credit probe was first armed */
 	unsigned long last_activity;	/* jiffies; 0 never */
 	u64 tx_bytes;
 	u64 rx_bytes;
