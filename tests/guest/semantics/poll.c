@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "semantics.h"
@@ -86,6 +87,24 @@ static void peer_reads_no_more(void)
 	NEED_OK(shutdown(fd[1], SHUT_RD));
 	CHECK(ready(fd[0], POLLOUT, 5000));
 	CHECK_OUTCOME(send(fd[0], "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT), "EPIPE");
+}
+
+/* No send was refused: who has to be woken says so in poll(). */
+static void wakes(void)
+{
+	static char buf[5000];
+	pid_t parent = getpid(), child;
+	int fd[2];
+
+	connected_pair_of(SOCK_STREAM, cid, sizeof(buf), fd);
+	NEED(send(fd[0], buf, sizeof(buf), 0) == sizeof(buf));
+	child = NEED_OK(fork());
+	if (!child) {
+		await_sleep(parent);
+		_exit(drain(fd[1]) != sizeof(buf));
+	}
+	CHECK(ready(fd[0], POLLOUT, 5000));
+	NEED_OK(waitpid(child, NULL, 0));
 }
 
 /* The older names of the same; nothing is urgent. */
@@ -189,8 +208,21 @@ static void lowat(const char *name, int lowat, size_t before)
 	row("yes", ready(fd[1], POLLIN, 1000) ? "yes" : "no", "%s", name);
 }
 
+static void not_enough(void)
+{
+	int fd[2], lowat = 10;
+
+	connected_pair(cid, fd);
+	NEED_OK(setsockopt(fd[1], SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof(lowat)));
+	NEED(send(fd[0], "123456789", 9, 0) == 9);
+	CHECK(!ready(fd[1], POLLIN, 0));
+	NEED(send(fd[0], "0", 1, 0) == 1);
+	CHECK(ready(fd[1], POLLIN, 5000));
+}
+
 static void lowats(void)
 {
+	not_enough();
 	lowat("readable with SO_RCVLOWAT of nearly the buffer", 250000, 20000);
 	lowat("readable with SO_RCVLOWAT of the buffer", 262144, 0);
 	lowat("readable with SO_RCVLOWAT of more than the buffer", 300000, 0);
@@ -201,6 +233,7 @@ const struct test poll_tests[] = {
 	TEST("of a stream", stream),
 	TEST("of an ended stream", ends),
 	TEST("of one whose peer reads no more", peer_reads_no_more),
+	TEST("of one who waits for room", wakes),
 	TEST("older names", older_names),
 	TEST("of a refused connect", refused),
 	TEST("SO_RCVLOWAT", lowats),
