@@ -11,7 +11,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 # The tools' tests have their rules beside them; they add to TESTS.
 TESTS	:= $(addprefix $(T)/,unit fuzz_packet semantics module suspend trace observe calls stream timeout32 \
-	with-peer interop programs side)
+	with-peer interop programs side device hostile)
 -include tests/tools/tools-tests.mk
 
 TEST_LIB := $(addprefix $(T)/obj/lib/,run.o data.o vsock.o counters.o module.o)
@@ -19,7 +19,7 @@ PEER	:= $(T)/obj/interop/peer.o $(T)/obj/lib/data.o
 
 objects	= $(patsubst tests/%.c,$(T)/obj/%.o,$(wildcard $(1)))
 
-.PHONY: tests check-unit check-guest check-interop check-conformance check-tools
+.PHONY: tests check-unit check-guest check-interop check-conformance check-tools check-hostile
 tests: $(TESTS)
 
 check-unit: $(T)/unit $(T)/fuzz_packet $(T)/tools_host ## pure code, in user space, with sanitizers and a fuzzer
@@ -28,7 +28,8 @@ check-unit: $(T)/unit $(T)/fuzz_packet $(T)/tools_host ## pure code, in user spa
 check-guest: ## the semantics of every call, in a guest: KERNEL=
 check-interop: ## against the host and stock guests, and programs as they are: KERNEL=
 check-tools: ## what the tools print against what was done: KERNEL=
-check-guest check-interop check-tools: check-%: modules tools tests
+check-hostile: ## against a device that misbehaves: KERNEL=
+check-guest check-interop check-tools check-hostile: check-%: modules tools tests
 	tests/run $*
 
 # The other programs come from elsewhere; its scripts build them.
@@ -66,6 +67,13 @@ $(T)/interop: $(addprefix $(T)/obj/interop/,interop.o guest.o) $(PEER) $(T)/obj/
 	$(CC) -o $@ $^ $(TLIBS)
 
 $(T)/programs: $(T)/obj/interop/programs.o $(T)/obj/lib/run.o
+	$(CC) -o $@ $^ $(TLIBS)
+
+# A process of its own, beside QEMU.
+$(T)/device: $(call objects,tests/device/*.c) $(T)/obj/lib/data.o
+	$(CC) -o $@ $^
+
+$(T)/hostile: $(call objects,tests/guest/hostile/*.c) $(TEST_LIB)
 	$(CC) -o $@ $^ $(TLIBS)
 
 # It runs where a program that has to be linked first starts in seconds.
