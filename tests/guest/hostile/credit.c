@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A device that does not let go of credit, or a ring that stands still: a sender waits, and asks. */
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
@@ -28,6 +29,19 @@ static struct sink_report transfer(uint64_t count)
 	return report;
 }
 
+/* A program that polls before it sends: nothing was refused, and there is no room. */
+static void poll_for_room(void)
+{
+	static char window[WINDOW];
+	uint64_t count = MIB;
+	int fd = victim(SOCK_STREAM, 0);
+
+	memcpy(window, &count, sizeof(count));
+	NEED(send(fd, window, sizeof(window), 0) == sizeof(window));
+	CHECK(ready(fd, POLLOUT, 5000));
+	close(fd);
+}
+
 static void on_request(void)
 {
 	struct counters before, after;
@@ -41,6 +55,7 @@ static void on_request(void)
 	CHECK(counters_diff(&before, &after, "stalls_peer_credit") >= (long long)(MIB / WINDOW - 1));
 	CHECK(counters_diff(&before, &after, "stalled_ns_peer_credit") > 0);
 	recorded(&before, "tx_credit_request", report.requests);
+	poll_for_room();
 	others_go_on();
 }
 
