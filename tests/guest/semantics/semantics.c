@@ -17,7 +17,7 @@
 unsigned int cid = VMADDR_CID_LOCAL;
 
 /* Nothing tells when a process has come to sleep: look again and again. */
-void await_sleep(pid_t pid)
+static void await_sleep(pid_t pid)
 {
 	const struct timespec pause = { 0, 1000000 };
 	char path[32], state = 0;

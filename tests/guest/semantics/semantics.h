@@ -7,13 +7,9 @@
 #ifndef TESTS_GUEST_SEMANTICS_H
 #define TESTS_GUEST_SEMANTICS_H
 
-#include <sys/types.h>
-
 #include "run.h"
 
 extern unsigned int cid;	/* where this guest reaches itself: 1 or its own */
-
-void await_sleep(pid_t pid);	/* until that process waits for something */
 
 /* Kill a process that sleeps in LAST(fd) or after it. It alone has FD then, and it does not have OTHER (-1: none). */
 void killed_in(void (*last)(int fd), int fd, int other);
