@@ -11,7 +11,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 # The tools' tests have their rules beside them; they add to TESTS.
 TESTS	:= $(addprefix $(T)/,unit fuzz_packet semantics module suspend trace observe calls stream timeout32 \
-	with-peer interop programs side device hostile)
+	with-peer interop programs side device hostile fuzz_guest)
 -include tests/tools/tools-tests.mk
 
 TEST_LIB := $(addprefix $(T)/obj/lib/,run.o data.o vsock.o counters.o module.o)
@@ -19,7 +19,7 @@ PEER	:= $(T)/obj/interop/peer.o $(T)/obj/lib/data.o
 
 objects	= $(patsubst tests/%.c,$(T)/obj/%.o,$(wildcard $(1)))
 
-.PHONY: tests check-unit check-guest check-interop check-conformance check-tools check-hostile
+.PHONY: tests check-unit check-guest check-interop check-conformance check-tools check-hostile fuzz
 tests: $(TESTS)
 
 check-unit: $(T)/unit $(T)/fuzz_packet $(T)/tools_host ## pure code, in user space, with sanitizers and a fuzzer
@@ -75,6 +75,12 @@ $(T)/device: $(call objects,tests/device/*.c) $(T)/obj/lib/data.o
 
 $(T)/hostile: $(call objects,tests/guest/hostile/*.c) $(TEST_LIB)
 	$(CC) -o $@ $^ $(TLIBS)
+
+$(T)/fuzz_guest: $(T)/obj/guest/fuzz.o $(T)/obj/lib/data.o
+	$(CC) -o $@ $^
+
+fuzz: modules tests ## a device that breaks packets at random: SECONDS=60 SEED=1 KERNEL=
+	@tests/device/fuzz $(or $(SECONDS),60) $(or $(SEED),1)
 
 # It runs where a program that has to be linked first starts in seconds.
 $(T)/side: tests/conformance/side.c

@@ -373,13 +373,15 @@ static void sink(struct session *s, const void *data, size_t len)
 
 	session_read(s, len);
 	if (!s->counting) {
+		if (len < NUMBER)
+			return;
 		s->counting = true;
 		s->sink_left = number(data, len, 0);
 		data = (const char *)data + NUMBER;
 		len -= NUMBER;
 	}
 	s->digest = digest(s->digest, data, len);
-	s->sink_left -= len;
+	s->sink_left -= len < s->sink_left ? len : s->sink_left;
 	if (s->sink_left)
 		return;
 	report = (struct sink_report) { s->digest, s->updates_lost, s->credit_requests };

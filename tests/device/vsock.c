@@ -239,7 +239,8 @@ static void rcv_data(struct session *s, const uint8_t *data, size_t len)
 	bool first = !s->began;
 
 	s->rx_cnt += len;
-	if (s->rx_cnt - s->fwd_cnt > WINDOW) {
+	/* Who is told wrong numbers may do as they say. */
+	if (s->rx_cnt - s->fwd_cnt > WINDOW && !s->dev->fuzz) {
 		fprintf(stderr, "device: the guest sent more than it was granted\n");
 		exit(1);
 	}
