@@ -64,10 +64,13 @@ check-full: deps ## what check leaves out: Linux's own tests with every stock gu
 conformance-doc: ## write what the last runs of Linux's own tests brought into docs/conformance.md
 	@tests/conformance/matrix --doc
 
+hostile-doc: ## write what the last runs of check-hostile brought into docs/robustness.md
+	@tests/guest/hostile/table
+
 clean: ## remove build/
 	rm -rf $(BUILD)
 
 distclean: clean ## clean; the cache of kernels stays, and this says where
 	@if [ -d '$(CACHE)' ]; then echo "left: $(CACHE) ($$(du -sh '$(CACHE)' | cut -f 1)): remove it by hand to fetch everything anew"; fi
 
-.PHONY: all help deps modules update-kernels sparse vm demo check check-full conformance-doc clean distclean tools
+.PHONY: all help deps modules update-kernels sparse vm demo check check-full conformance-doc hostile-doc clean distclean tools

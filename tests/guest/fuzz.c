@@ -180,7 +180,7 @@ static int listen_somewhere(unsigned int *port)
 	return fd;
 }
 
-static void fuzz(time_t seconds)
+static void fuzz(time_t seconds, uint64_t seed)
 {
 	time_t end = now() + seconds;
 	int kept[KEPT], listening;
@@ -188,7 +188,9 @@ static void fuzz(time_t seconds)
 
 	memset(kept, -1, sizeof(kept));
 	listening = listen_somewhere(&port);
-	while (now() < end) {
+	/* What is done next does not depend on how the last went. */
+	for (uint64_t step = 0; now() < end; step++) {
+		random_state = seed + (step << 32);
 		if (below(8))
 			one_connection(kept);
 		else
@@ -285,8 +287,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: fuzz SECONDS SEED\n");
 		return 2;
 	}
-	random_state = strtoull(argv[2], NULL, 0);
-	fuzz(atoi(argv[1]));
+	fuzz(atoi(argv[1]), strtoull(argv[2], NULL, 0));
 	good = all_freed();
 	good &= print_reasons();
 	printf("%u of %u connections established, %u accepted, %llu packets sent, %llu received\n",
