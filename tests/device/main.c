@@ -29,13 +29,14 @@ static const char usage[] =
 	"  --scenario NAME  for all connections; else the port says which\n"
 	"  --seed N         what happens at random (1)\n"
 	"  --fuzz SEED      break packets at random\n"
+	"  --qmp PATH       where QEMU listens for QMP, to unplug the device\n"
 	"  --list           print the scenarios with their ports\n"
 	"\n"
 	"With a COMMAND it runs until that ends, with its exit status; the command has\n"
 	"the path in its environment, as VHOST_SOCKET.\n";
 
 struct settings {
-	const char *path;
+	const char *path, *qmp;
 	uint64_t cid, seed;
 	bool fuzz;
 	const struct scenario *only;
@@ -88,6 +89,8 @@ static void serve(const struct settings *settings, int fd)
 	dev.seed = settings->seed;
 	dev.fuzz = settings->fuzz;
 	dev.only = settings->only;
+	dev.qmp = settings->qmp;
+	dev.socket = settings->path;
 	for (;;) {
 		struct pollfd fds[] = {
 			{ .fd = fd, .events = POLLIN },
@@ -225,6 +228,7 @@ int main(int argc, char **argv)
 		{ "scenario", required_argument, NULL, 'n' },
 		{ "seed", required_argument, NULL, 'r' },
 		{ "fuzz", required_argument, NULL, 'f' },
+		{ "qmp", required_argument, NULL, 'q' },
 		{ "list", no_argument, NULL, 'l' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -251,6 +255,9 @@ int main(int argc, char **argv)
 			/* fallthrough */
 		case 'r':
 			settings.seed = number(optarg);
+			break;
+		case 'q':
+			settings.qmp = optarg;
 			break;
 		case 'l':
 			return list();

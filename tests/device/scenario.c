@@ -4,8 +4,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "data.h"
+#include "qmp.h"
 #include "scenario.h"
 
 #define NUMBER	sizeof(uint64_t)
@@ -533,6 +535,18 @@ static bool used_back(struct session *s, const void *data, size_t len)
 	return false;
 }
 
+/* QEMU waits for this device meanwhile: so another process talks to QEMU. */
+static bool unplug(struct session *s, const void *data, size_t len)
+{
+	(void)data, (void)len;
+	if (s->dev->qmp && !fork()) {
+		close(s->dev->vu.fd);
+		qmp_replug(s->dev->qmp, s->dev->socket);
+		_exit(0);
+	}
+	return false;
+}
+
 static void die(struct session *s, const void *data, size_t len)
 {
 	sink(s, data, len);
@@ -680,6 +694,7 @@ static const struct scenario scenarios[SCENARIO_MAX] = {
 	[SCENARIO_USED_TWICE].first = used_twice,
 	[SCENARIO_USED_AHEAD].first = used_ahead,
 	[SCENARIO_USED_BACK].first = used_back,
+	[SCENARIO_UNPLUGGED].first = unplug,
 	[SCENARIO_DIE].data = die,
 };
 

@@ -85,6 +85,9 @@
 	X(USED_TWICE, "used twice")							\
 	X(USED_AHEAD, "used index ahead")						\
 	X(USED_BACK, "used index goes back")						\
+											\
+	/* At the first byte.  For UNPLUGGED the device needs to know QEMU's QMP. */	\
+	X(UNPLUGGED, "device unplugged, and another one plugged in")			\
 	X(DIE, "device gone in mid-stream")	/* at a count of bytes */
 
 #define SCENARIO_ENUM_(id, name)	SCENARIO_##id,

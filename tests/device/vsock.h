@@ -35,6 +35,7 @@ struct device {
 	uint64_t seed;
 	bool fuzz;
 	const struct scenario *only;	/* for every connection, if set */
+	const char *qmp, *socket;	/* where QEMU is told to plug it in anew */
 	STAILQ_HEAD(, packet) out;
 	unsigned int out_count;
 	LIST_HEAD(, session) sessions;

@@ -5,9 +5,11 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/klog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "data.h"
@@ -75,11 +77,49 @@ static void loses_device(void)
 	others_go_on();
 }
 
+/* Nothing tells when it is back: look again and again. */
+static void await_device(void)
+{
+	const struct timespec pause = { 0, 10000000 };
+	int result;
+
+	while ((result = vm_connect(stream_socket(), VMADDR_CID_HOST, PORT_ECHO)) &&
+	       errno == ENODEV)
+		nanosleep(&pause, NULL);
+	CHECK_OUTCOME(result, "ok");
+}
+
+/* The monitor does it, the guest agrees; who listens need not care. */
+static void unplugged(void)
+{
+	unsigned int port;
+	int listening = listener(VMADDR_CID_ANY, 1, &port), fd = victim(SOCK_STREAM, 0);
+	uint64_t numbers[] = { port, 1 };
+	int other = device(PORT_ECHO);
+	char byte;
+
+	round_trip(other);
+	NEED_OK(send(fd, "x", 1, 0));
+	NEED(ready(other, 0, 20000));
+	ended_as("ECONNRESET", outcome(recv(fd, &byte, 1, 0)));
+	CHECK_OUTCOME(recv(other, &byte, 1, 0), "ECONNRESET");
+	CHECK_EQ(socket_info(fd).reason, GLASS_VSOCK_R_TRANSPORT_GONE);
+	local_goes_on();
+
+	await_device();
+	open_beside();
+	others_go_on();
+	NEED(send_all(device(PORT_TAKEN_BACK), numbers, sizeof(numbers)) == sizeof(numbers));
+	NEED(ready(listening, POLLIN, 5000));
+	CHECK(accept(listening, NULL, NULL) >= 0);
+}
+
 const struct test ring_tests[] = {
 	TEST("used index outside of the ring", loses_device),
 	TEST("used twice", loses_device),
 	TEST("used index ahead", loses_device),
 	TEST("used index goes back", loses_device),
+	TEST("device unplugged, and another one plugged in", unplugged, .deadline = 60),
 	{ .name = NULL },
 };
 
