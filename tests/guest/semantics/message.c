@@ -483,6 +483,7 @@ static void polled(void)
 	pair(fd);
 	row("OUT", events(fd[1], POLLIN | POLLOUT, 0), "poll, SOCK_SEQPACKET, nothing there");
 	send_message(fd[0], 1, 1, 0);
+	NEED(ready(fd[1], POLLIN, 5000));
 	row("IN+OUT", events(fd[1], POLLIN | POLLOUT, 0), "poll, SOCK_SEQPACKET, a message there");
 	recv_message(fd[1], 1, 1);
 	row("OUT", events(fd[1], POLLIN | POLLOUT, 0), "poll, SOCK_SEQPACKET, it is read");

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "data.h"
 #include "semantics.h"
 #include "vsock.h"
 
@@ -152,7 +153,9 @@ static void edge(void)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLET };
 	int epoll = NEED_OK(epoll_create1(0)), fd[2];
+	static char buf[1 << 20];
 	char text[8];
+	size_t sent;
 
 	connected_pair(cid, fd);
 	NEED_OK(epoll_ctl(epoll, EPOLL_CTL_ADD, fd[0], &event));
@@ -166,10 +169,11 @@ static void edge(void)
 	while (recv(fd[0], text, sizeof(text), MSG_DONTWAIT) > 0)
 		;
 
-	fill(fd[0], 65536);
+	sent = fill(fd[0], 65536);
 	while (wait_for(epoll, 0))
 		;
-	drain(fd[1]);
+	/* Stock delivers later: wait for all of it. */
+	NEED(sent <= sizeof(buf) && recv_all(fd[1], buf, sent) == (ssize_t)sent);
 	row("an edge", wait_for(epoll, 5000) & EPOLLOUT ? "an edge" : "no edge",
 	    "epoll edge for credit");
 	close(fd[1]);
